@@ -1,0 +1,27 @@
+# The LibTorch of the PyPI wheel as one interface target, without find_package(Torch), which rewrites compiler flags for
+# everyone. ABSORB_LIBTORCH is the folder that holds include/ and lib/; ABSORB_CUDA the toolkit's (optional).
+set(ABSORB_LIBTORCH "${CMAKE_SOURCE_DIR}/.deps/libtorch-2.11.0/torch" CACHE PATH "folder with LibTorch's include/ and lib/")
+set(ABSORB_CUDA "/usr/local/cuda" CACHE PATH "CUDA 13 toolkit; absent: a build without CUDA kernels")
+if(NOT EXISTS "${ABSORB_LIBTORCH}/lib/libtorch.so")
+  message(FATAL_ERROR "LibTorch 2.11 is not in ${ABSORB_LIBTORCH}: run scripts/setup, or pass -DABSORB_LIBTORCH=DIR")
+endif()
+get_filename_component(absorb_site "${ABSORB_LIBTORCH}/.." ABSOLUTE)
+file(GLOB absorb_nvidia_libs LIST_DIRECTORIES true "${absorb_site}/nvidia/*/lib")
+set(absorb_rpaths "$ORIGIN" "${ABSORB_LIBTORCH}/lib" ${absorb_nvidia_libs} "${ABSORB_CUDA}/lib64")
+
+add_library(absorb_torch INTERFACE)
+target_include_directories(absorb_torch SYSTEM INTERFACE
+  "${ABSORB_LIBTORCH}/include" "${ABSORB_LIBTORCH}/include/torch/csrc/api/include")
+if(EXISTS "${ABSORB_CUDA}/include/cuda_runtime_api.h")
+  target_include_directories(absorb_torch SYSTEM INTERFACE "${ABSORB_CUDA}/include")
+endif()
+set(absorb_torch_libs -Wl,--no-as-needed)
+foreach(lib torch torch_cpu torch_cuda c10 c10_cuda)
+  if(EXISTS "${ABSORB_LIBTORCH}/lib/lib${lib}.so")
+    list(APPEND absorb_torch_libs "${ABSORB_LIBTORCH}/lib/lib${lib}.so")
+  endif()
+endforeach()
+list(APPEND absorb_torch_libs -Wl,--as-needed -Wl,--disable-new-dtags -Wl,--allow-shlib-undefined)
+target_link_libraries(absorb_torch INTERFACE ${absorb_torch_libs})
+set(CMAKE_BUILD_RPATH "${absorb_rpaths}")
+set(CMAKE_BUILD_RPATH_USE_ORIGIN OFF)
