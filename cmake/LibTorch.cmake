@@ -1,27 +1,34 @@
-# The LibTorch of the PyPI wheel as one interface target, without find_package(Torch), which rewrites compiler flags for
-# everyone. ABSORB_LIBTORCH is the folder that holds include/ and lib/; ABSORB_CUDA the toolkit's (optional).
+# LibTorch of the PyPI wheel as one interface target, without find_package(Torch), which rewrites compiler flags for
+# everyone. ABSORB_LIBTORCH is the folder that holds include/ and lib/.
 set(ABSORB_LIBTORCH "${CMAKE_SOURCE_DIR}/.deps/libtorch-2.11.0/torch" CACHE PATH "folder with LibTorch's include/ and lib/")
-set(ABSORB_CUDA "/usr/local/cuda" CACHE PATH "CUDA 13 toolkit; absent: a build without CUDA kernels")
-if(NOT EXISTS "${ABSORB_LIBTORCH}/lib/libtorch.so")
+if(NOT EXISTS "${ABSORB_LIBTORCH}/lib/libtorch_cpu.so")
   message(FATAL_ERROR "LibTorch 2.11 is not in ${ABSORB_LIBTORCH}: run scripts/setup, or pass -DABSORB_LIBTORCH=DIR")
 endif()
+if(absorb_cuda AND NOT EXISTS "${ABSORB_LIBTORCH}/lib/libtorch_cuda.so")
+  message(FATAL_ERROR "${ABSORB_LIBTORCH} is a LibTorch without CUDA: pass -DABSORB_WITH_CUDA=OFF, or use the CUDA build")
+endif()
+
+# The wheel's own run path leads to ../../nvidia/*/lib; ours repeats it because a toolkit's libraries lie elsewhere.
 get_filename_component(absorb_site "${ABSORB_LIBTORCH}/.." ABSOLUTE)
 file(GLOB absorb_nvidia_libs LIST_DIRECTORIES true "${absorb_site}/nvidia/*/lib")
-set(absorb_rpaths "$ORIGIN" "${ABSORB_LIBTORCH}/lib" ${absorb_nvidia_libs} "${ABSORB_CUDA}/lib64")
+set(CMAKE_BUILD_RPATH "$ORIGIN" "${ABSORB_LIBTORCH}/lib" ${absorb_nvidia_libs})
 
 add_library(absorb_torch INTERFACE)
-target_include_directories(absorb_torch SYSTEM INTERFACE
-  "${ABSORB_LIBTORCH}/include" "${ABSORB_LIBTORCH}/include/torch/csrc/api/include")
-if(EXISTS "${ABSORB_CUDA}/include/cuda_runtime_api.h")
-  target_include_directories(absorb_torch SYSTEM INTERFACE "${ABSORB_CUDA}/include")
+set(absorb_torch_includes "${ABSORB_LIBTORCH}/include" "${ABSORB_LIBTORCH}/include/torch/csrc/api/include")
+set(absorb_torch_libs libtorch_cpu.so libc10.so)
+if(absorb_cuda)
+  list(APPEND absorb_torch_includes "${ABSORB_CUDA}/include")
+  list(APPEND absorb_torch_libs libtorch.so libtorch_cuda.so libc10_cuda.so)
+  list(APPEND CMAKE_BUILD_RPATH "${ABSORB_CUDA}/lib64")
 endif()
-set(absorb_torch_libs -Wl,--no-as-needed)
-foreach(lib torch torch_cpu torch_cuda c10 c10_cuda)
-  if(EXISTS "${ABSORB_LIBTORCH}/lib/lib${lib}.so")
-    list(APPEND absorb_torch_libs "${ABSORB_LIBTORCH}/lib/lib${lib}.so")
-  endif()
-endforeach()
-list(APPEND absorb_torch_libs -Wl,--as-needed -Wl,--disable-new-dtags -Wl,--allow-shlib-undefined)
-target_link_libraries(absorb_torch INTERFACE ${absorb_torch_libs})
-set(CMAKE_BUILD_RPATH "${absorb_rpaths}")
-set(CMAKE_BUILD_RPATH_USE_ORIGIN OFF)
+# For C++ alone: a .cu that reaches for a torch header (half a minute each) doesn't find it.
+target_include_directories(absorb_torch SYSTEM INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${absorb_torch_includes}>")
+
+# --no-as-needed: nothing names libtorch_cuda.so's symbols, it registers its operations when it is loaded.
+# --disable-new-dtags: DT_RPATH also serves the libraries that LibTorch's own libraries need, DT_RUNPATH doesn't.
+list(TRANSFORM absorb_torch_libs PREPEND "${ABSORB_LIBTORCH}/lib/")
+target_link_libraries(absorb_torch INTERFACE
+  -Wl,--no-as-needed ${absorb_torch_libs} -Wl,--as-needed -Wl,--disable-new-dtags -Wl,--allow-shlib-undefined)
+if(absorb_cuda)
+  target_link_libraries(absorb_torch INTERFACE "${ABSORB_CUDA}/lib64/libcudart.so")
+endif()

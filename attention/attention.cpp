@@ -1,0 +1,65 @@
+#include "attention/attention.h"
+
+#include <torch/types.h>
+
+#include "core/error.h"
+
+namespace absorb {
+
+void fields(Fields& list, AttentionSettings& settings) {
+  list.field("native", settings.native, {"qk", "none"},
+             "Attention's own scores: QK^T, or none, so that the router alone decides (the recall control).");
+}
+
+Attention::Attention(Site site, const AttentionSettings& settings, const AttentionShape& shape,
+                     const Parameters& parameters)
+    : site_(std::move(site)), shape_(shape), has_scores_(settings.native == "qk") {
+  const int64_t width = shape.width;
+  const Init init = Init::normal(shape.init_std);
+  std::vector<Slice> slices;
+  if (has_scores_) {
+    slices.push_back({"q", {shape.layer, Part::q, 0}, width, init});
+    slices.push_back({"k", {shape.layer, Part::k, 0}, width, init});
+  }
+  slices.push_back({"v", {shape.layer, Part::v, 0}, width, init});
+  qkv_ = parameters.pack("qkv", {width}, std::move(slices));
+  out_ = parameters.add("o", {width, width}, init, {shape.layer, Part::o, 0});
+}
+
+RoutingTask Attention::task() const {
+  return {shape_.width, shape_.heads, 0, Visible::causal, {shape_.layer, Part::attention_router, 0}};
+}
+
+Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {
+  const int64_t batch = x.size(0), items = x.size(1), heads = shape_.heads;
+  const Tensor packed = at::linear(x, qkv_).view({batch, items, -1, heads, shape_.width / heads}).permute({2, 0, 3, 1, 4});
+  AttendInput in;
+  if (has_scores_) {
+    in.q = packed[0];
+    in.k = packed[1];
+  }
+  in.v = packed[has_scores_ ? 2 : 0];
+  in.dropout = shape_.dropout;
+  in.site = site_;
+
+  const Route* route = routes.find(site_);
+  Routing routing;
+  if (route != nullptr) {
+    RouterInput input{x, x, {}};
+    if (has_scores_) {
+      input.native.batch = batch;
+      input.native.groups = heads;
+      input.native.items_count = input.native.choices_count = items;
+      input.native.items = in.q * (1.0 / std::sqrt(static_cast<double>(shape_.width / heads)));
+      input.native.choices = in.k;
+      input.native.device = x.device();
+    }
+    in.apply = apply_named(route->settings().apply);
+    routing = (*route)(input, pass);
+    if (routes.observe) routes.observe(site_, routing, input);
+  }
+  const Tensor y = attend(in, route == nullptr ? nullptr : &routing, pass);  // [B,H,T,d]
+  return at::linear(y.transpose(1, 2).reshape({batch, items, shape_.width}), out_);
+}
+
+}  // namespace absorb

@@ -1,0 +1,23 @@
+# What every one of our sources is compiled with, and the precompiled header that they share.
+set(ABSORB_SANITIZE "" CACHE STRING "sanitizers for our own code, for example address,undefined")
+if(ABSORB_SANITIZE)
+  # vptr would need LibTorch to be built with it; GCC's maybe-uninitialized is wrong too often on sanitized code.
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${ABSORB_SANITIZE};-fno-sanitize=vptr>"
+    "$<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize-recover=undefined;-fno-omit-frame-pointer;-Wno-maybe-uninitialized>")
+  add_link_options(-fsanitize=${ABSORB_SANITIZE})
+endif()
+
+add_library(absorb_flags INTERFACE)
+target_compile_options(absorb_flags INTERFACE
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion;-Werror>"
+  # nvcc passes its own generated code to the host compiler: -Wconversion and -Wshadow would blame that.
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror;--Werror=all-warnings;--expt-relaxed-constexpr>")
+target_compile_definitions(absorb_flags INTERFACE XXH_INLINE_ALL TOML_HEADER_ONLY=1)
+target_include_directories(absorb_flags INTERFACE "${CMAKE_SOURCE_DIR}")
+target_link_libraries(absorb_flags INTERFACE absorb_torch fmt::fmt-header-only nlohmann_json::nlohmann_json)
+
+# torch/types.h takes 9 s to read, precompiled 2 s. One target owns it and the others reuse it.
+file(WRITE "${CMAKE_BINARY_DIR}/precompiled.cpp" "")
+add_library(absorb_precompiled OBJECT "${CMAKE_BINARY_DIR}/precompiled.cpp")
+target_link_libraries(absorb_precompiled PUBLIC absorb_flags)
+target_precompile_headers(absorb_precompiled PRIVATE "${CMAKE_SOURCE_DIR}/cmake/precompiled.h")

@@ -1,0 +1,36 @@
+#include "core/device.h"
+
+#include <torch/types.h>
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include <fstream>
+
+#include "core/error.h"
+
+namespace absorb {
+
+at::Device find_device(std::string_view name) {
+  require(name == "auto" || name == "cpu" || name == "cuda", "--device must be auto, cpu or cuda but got \"{}\"", name);
+  const std::string reason = name == "cpu" ? "not asked for" : why_no_cuda();
+  require(name != "cuda" || reason.empty(), "--device cuda can't be used: {}; use --device cpu", reason);
+  return reason.empty() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+}
+
+std::string device_name(at::Device device) {
+  if (device.is_cuda()) return gpu_name(device);
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  return "unknown CPU";
+}
+
+void configure_torch(int threads, bool tf32) {
+  at::set_num_threads(threads);
+  auto& context = at::globalContext();
+  context.setSDPUseCuDNN(false);  // wrong gradients on Hopper in 2.11
+  context.setAllowTF32CuBLAS(tf32);
+}
+
+}  // namespace absorb

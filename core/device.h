@@ -1,0 +1,27 @@
+// Everything that asks LibTorch about devices, in one place.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <string_view>
+
+namespace absorb {
+
+/// "auto" (CUDA where there is one), "cpu" or "cuda". UserError that says why "cuda" can't be had.
+at::Device find_device(std::string_view name);
+/// Empty when a GPU can be used; otherwise the reason.
+std::string why_no_cuda();
+/// The stream that LibTorch's operations run on, as cudaStream_t.
+void* current_cuda_stream(at::Device device);
+/// Waits for the device's work; nothing to do on a CPU.
+void synchronize(at::Device device);
+/// Name of the GPU or the CPU model.
+std::string device_name(at::Device device);
+std::string gpu_name(at::Device device);
+/// Peak bytes that LibTorch's allocator held on the GPU; 0 on a CPU.
+int64_t peak_bytes(at::Device device);
+/// Once per process: threads per operation, switches that libtorch.md's traps ask for (no cuDNN attention), TF32.
+void configure_torch(int threads, bool tf32);
+
+}  // namespace absorb

@@ -1,0 +1,115 @@
+// Every learnable number of a run in one table, by full name. Initial values, freezing, the parameter denominators, gradient
+// accounts, compensation components and the optimiser's flat storage all read this table. Surprising: several named
+// slices may share one stored tensor (Q, K and V in one product), and each slice is initialised by its own name, so
+// that packing never changes a number.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace absorb {
+
+using at::Tensor;
+
+enum class Part { attention_router, expert_router, q, k, v, o, feed_forward, expert, norm, embedding, head };
+
+/// What compensation measures: a part of a layer. layer = -1 for parts outside the blocks; index tells experts apart.
+struct Component {
+  int64_t layer = -1;
+  Part part = Part::embedding;
+  int64_t index = 0;
+  auto operator<=>(const Component&) const = default;
+};
+
+std::string_view to_string(Part part);
+/// "3.q", "2.expert.5", "embedding".
+std::string to_string(const Component& component);
+/// The inverse of to_string; UserError on anything else.
+Component component_from_string(std::string_view text);
+
+struct Init {
+  enum class Kind { zeros, ones, normal };
+  Kind kind = Kind::normal;
+  double std = 0.02;
+  static Init zeros() { return {Kind::zeros, 0}; }
+  static Init ones() { return {Kind::ones, 0}; }
+  static Init normal(double std) { return {Kind::normal, std}; }
+};
+
+/// Consecutive rows of a stored tensor under a name of their own.
+struct Slice {
+  std::string name;     // full name once stored
+  Component component;
+  int64_t rows = 0;
+  Init init;
+};
+
+/// One stored tensor: a leaf of autograd and its place in the flat storage.
+struct Stored {
+  std::string name;
+  Tensor leaf;
+  std::vector<Slice> slices;  // they cover all rows in order
+  int64_t offset = 0;         // in the flat storage; in numbers
+  bool trained = true;
+};
+
+/// The four denominators of science.md section 2, and the router's own size.
+struct ParameterCounts {
+  int64_t unique = 0;         // every stored number once
+  int64_t untied = 0;         // the tied embedding counted twice
+  int64_t non_embedding = 0;  // without token and position embeddings
+  int64_t module = 0;         // Q, K, V of routed attention and experts of routed MoE: what the routers steer
+  int64_t router = 0;
+  int64_t trained = 0;
+};
+
+/// A scope ("blocks.3.attention.") of one shared store; copies share the store.
+class Parameters {
+ public:
+  explicit Parameters(uint64_t seed, at::ScalarType dtype = at::kFloat);
+
+  /// The same store, names prefixed with `name` and a dot.
+  Parameters scope(std::string_view name) const;
+  /// The same scope; what is added through it is never trained (its initial value is the run's frozen draw).
+  Parameters frozen() const;
+
+  /// A leaf of its own, initialised by (seed, full name).
+  Tensor add(std::string_view name, at::IntArrayRef shape, Init init, const Component& component) const;
+  /// One leaf [sum of rows, columns...] made of named slices.
+  Tensor pack(std::string_view name, at::IntArrayRef columns, std::vector<Slice> slices) const;
+  /// A tensor that is saved with the run and never trained (counters, running statistics).
+  Tensor state(std::string_view name, Tensor initial) const;
+
+  /// Lays all leaves into one flat buffer on `device` (with a second one for gradients). Call once, after building.
+  void gather(at::Device device) const;
+  /// [all numbers], the values; leaves are views of it. Defined after gather().
+  const Tensor& flat() const;
+  /// [all numbers], the gradients; the leaves' .grad are views of it.
+  const Tensor& flat_gradient() const;
+  /// Maximal runs [begin, end) of trained numbers in the flat buffers.
+  std::vector<std::pair<int64_t, int64_t>> trained_ranges() const;
+
+  const std::vector<Stored>& stored() const;
+  const std::vector<std::pair<std::string, Tensor>>& states() const;
+  ParameterCounts counts() const;
+  uint64_t seed() const;
+  at::ScalarType dtype() const;
+  const std::string& prefix() const { return prefix_; }
+
+ private:
+  struct Store;
+  std::shared_ptr<Store> store_;
+  std::string prefix_;
+  bool frozen_ = false;
+};
+
+/// The rows of one slice as a view of its leaf (detached), for drift, accounts and copies.
+Tensor slice_view(const Stored& stored, std::size_t slice);
+
+}  // namespace absorb

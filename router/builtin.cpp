@@ -1,0 +1,63 @@
+// The list of what exists: a new type is one header, one source and one line here.
+#include "router/losses/balance.h"
+#include "router/losses/sparsity.h"
+#include "router/route.h"
+#include "router/routers/bilinear.h"
+#include "router/routers/controls.h"
+#include "router/routers/linear.h"
+#include "router/selections/keep_all.h"
+#include "router/selections/top_k.h"
+
+namespace absorb {
+
+void add_builtin(Registries& all) {
+  add_bilinear(all.routers);
+  add_linear(all.routers);
+  add_controls(all.routers);
+  add_keep_all(all.selections);
+  add_top_k(all.selections);
+  add_balance(all.losses);
+  add_sparsity(all.losses);
+}
+
+Registries& registries() {
+  static Registries all = [] {
+    Registries built;
+    add_builtin(built);
+    return built;
+  }();
+  return all;
+}
+
+namespace {
+
+// `losses = { z_loss = 0.001 }` is short for `losses = { z_loss = { coefficient = 0.001 } }`.
+Typed resolve_loss(const std::string& name, const Settings& losses) {
+  Settings table = losses.value().at(name).is_number()
+                       ? Settings::from_json({{"coefficient", losses.value().at(name)}}, losses.where(name))
+                       : losses.table(name);
+  table.merge(Settings::from_json({{"type", name}}, losses.where(name)));
+  return registries().losses.resolve(table);
+}
+
+}  // namespace
+
+void fields(Fields& list, RoutingSettings& s) {
+  list.typed("router", s.router, [](const Settings& t) { return registries().routers.resolve(t); },
+             "What scores the choices: `absorb list routers`.");
+  list.typed("selection", s.selection, [](const Settings& t) { return registries().selections.resolve(t); },
+             "What selects among the scored choices: `absorb list selections`.");
+  list.tables("losses", s.losses, resolve_loss, registries().losses.names(),
+              "Losses on the routing by name, with a coefficient or a table: `absorb list losses`.");
+  list.field("frozen", s.frozen, "The router keeps its initial draw; gradients still pass through it to its input.");
+  list.field("detach_input", s.detach_input, "The router sees its input without a gradient path back into it.");
+  list.field("temperature", s.temperature, {1e-6, 1e6}, "Scores are divided by it.");
+  list.field("noise", s.noise, {0, 1e6}, "Standard deviation of Gaussian noise added to scores in training.");
+  list.field("score_sd", s.score_sd, {0, 1e3}, "Standard deviation of the scores at the start; 0: weights N(0, 0.02).");
+  list.field("shuffled", s.shuffled, "Each sequence is routed by the scores of another one of its batch.");
+  list.field("moments_of", s.moments_of, "Scores are rescaled to the mean and sd that this arm's router ended with.");
+  list.field("apply", s.apply, {"scale_logits", "log_bias", "post_softmax"},
+             "Attention: weights multiply the logits (the paper), multiply exp(logits), or multiply the softmax.");
+}
+
+}  // namespace absorb

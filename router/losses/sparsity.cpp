@@ -1,0 +1,40 @@
+#include "router/losses/sparsity.h"
+
+#include <torch/types.h>
+
+namespace absorb {
+namespace {
+
+class Sparsity final : public RoutingLoss {
+ public:
+  explicit Sparsity(double target) : target_(target) {}
+  Tensor loss(const Routing& routing, const RoutingTask&) const override {
+    const Tensor sparsity = 1 - mean_weight(routing, Visible::all);
+    return (target_ - sparsity).relu().square();
+  }
+
+ private:
+  double target_;
+};
+
+}  // namespace
+
+void fields(Fields& list, LossSettings& settings) {
+  list.field("coefficient", settings.coefficient, {0, 1e6}, "Factor of this loss; 0 switches it off.");
+  list.field("reach", settings.reach, {"all", "router"},
+             "Whether its gradient reaches all parameters or the router's own alone.");
+}
+
+void fields(Fields& list, SparsitySettings& settings) {
+  fields(list, settings.common);
+  list.field("target", settings.target, {0, 1}, "Share of the weight that should be closed.");
+}
+
+void add_sparsity(RoutingLosses& losses) {
+  losses.add<SparsitySettings>("sparsity", "relu(target - (1 - mean weight))^2, over all T x T entries",
+                               [](const SparsitySettings& settings, const RoutingTask&) {
+                                 return std::make_shared<Sparsity>(settings.target);
+                               });
+}
+
+}  // namespace absorb

@@ -1,0 +1,102 @@
+#include "router/route.h"
+
+#include <torch/types.h>
+
+#include "core/error.h"
+
+namespace absorb {
+
+Route::Route(Site site, RoutingTask task, RoutingSettings settings, std::shared_ptr<const Router> router,
+             std::shared_ptr<const Selection> selection, std::vector<Loss> losses)
+    : site_(std::move(site)), task_(std::move(task)), settings_(std::move(settings)), router_(std::move(router)),
+      selection_(std::move(selection)), losses_(std::move(losses)) {}
+
+Route Route::matched_to(const Tensor& from, const Tensor& to) const {
+  Route route = *this;
+  route.from_ = from;
+  route.to_ = to;
+  return route;
+}
+
+Route Route::with_selection(std::shared_ptr<const Selection> selection) const {
+  Route route = *this;
+  route.selection_ = std::move(selection);
+  return route;
+}
+
+Scores Route::score(const RouterInput& input, const Pass& pass) const {
+  Scores scores = router_->score(input, pass);
+  if (settings_.temperature != 1) scores = scaled(std::move(scores), 1 / settings_.temperature);
+  if (to_.defined()) scores = matched(std::move(scores), from_, to_);
+  if (settings_.shuffled) scores = shuffled(std::move(scores));
+  if (settings_.noise > 0 && pass.training) {
+    check(scores.noise == 0, "two sources of noise at one site");
+    scores.noise = settings_.noise;
+    scores.key = pass.random("routing noise", site_);
+  }
+  return scores;
+}
+
+namespace {
+
+RouterInput detached(const RouterInput& input) {
+  RouterInput out = input;
+  out.items = input.items.detach();
+  if (input.choices.defined()) out.choices = input.choices.detach();
+  out.native = absorb::detached(input.native);
+  return out;
+}
+
+}  // namespace
+
+Routing Route::operator()(const RouterInput& input, Pass& pass) const {
+  Routing routing = selection_->select(score(settings_.detach_input ? detached(input) : input, pass), task_, pass);
+  for (const Loss& loss : losses_) {
+    if (!pass.training || loss.coefficient == 0) continue;
+    Routing seen = routing;
+    if (loss.router_only && !settings_.detach_input) seen.scores = score(detached(input), pass);
+    pass.losses[site_ + '/' + loss.name] = loss.loss->loss(seen, task_) * loss.coefficient;
+  }
+  return routing;
+}
+
+const Route* Routes::find(const Site& site) const {
+  const auto found = at.find(site);
+  return found == at.end() ? nullptr : found->second.get();
+}
+
+Routes Routes::with(const Site& site, std::shared_ptr<const Route> route) const {
+  Routes routes = *this;
+  routes.at[site] = std::move(route);
+  return routes;
+}
+
+std::shared_ptr<const Route> make_route(const Site& site, const RoutingTask& base, const RoutingSettings& settings,
+                                        const Parameters& parameters, const Moments* to) {
+  RoutingTask task = base;
+  task.score_sd = settings.score_sd;
+  const std::string kind = task.attention() ? "attention" : "moe";
+  require(!settings.router.type.empty(), "routing.router is missing: say which router scores the choices of {}", kind);
+  require(!settings.selection.type.empty(), "routing.selection is missing: say what selects among the choices of {}", kind);
+  const Registries& all = registries();
+  Parameters scope = parameters.scope(site).scope("router");
+  if (settings.frozen) scope = scope.frozen();
+  auto router = all.routers.make(settings.router, task, scope);
+  auto selection = all.selections.make(settings.selection, task, scope);
+  std::vector<Route::Loss> losses;
+  for (const auto& [name, typed] : settings.losses) {
+    const Json& table = typed.table.value();
+    losses.push_back({name, table.at("coefficient"), table.at("reach") == "router", all.losses.make(typed, task)});
+  }
+  Route route(site, task, settings, std::move(router), std::move(selection), std::move(losses));
+  if (to != nullptr) {
+    require(to->contains(site), "routing.moments_of = \"{}\": that arm has no router at {}", settings.moments_of, site);
+    require(to->at(site).size(1) == task.groups, "routing.moments_of = \"{}\": another number of heads at {}",
+            settings.moments_of, site);
+    const Tensor sd = at::full({task.groups}, settings.score_sd == 0 ? 1.0 : settings.score_sd, at::kDouble);
+    return std::make_shared<Route>(route.matched_to(at::stack({at::zeros_like(sd), sd}), to->at(site)));
+  }
+  return std::make_shared<Route>(std::move(route));
+}
+
+}  // namespace absorb

@@ -1,0 +1,93 @@
+// A Route is what stands at one site: a router, its modifiers, a selection and routing losses. Routes say which Route
+// each site uses in one pass. Since routing is an argument of the model, a transplant is losses(backbone i, routes j)
+// and nothing is ever mutated and restored.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "router/loss.h"
+#include "router/router.h"
+#include "router/selection.h"
+
+namespace absorb {
+
+/// What a study file says under [routing], for one kind of router.
+struct RoutingSettings {
+  Typed router, selection;
+  std::map<std::string, Typed> losses;
+  bool frozen = false;
+  bool detach_input = false;
+  double temperature = 1;
+  double noise = 0;
+  double score_sd = 1;
+  bool shuffled = false;
+  std::string moments_of;
+  std::string apply = "log_bias";  // attention only
+};
+
+struct Registries {
+  Routers routers{"router"};
+  Selections selections{"selection"};
+  RoutingLosses losses{"routing loss"};
+};
+/// Every built-in type: one line for each.
+void add_builtin(Registries& registries);
+/// The registries that study files are read with.
+Registries& registries();
+
+void fields(Fields& list, RoutingSettings& settings);
+
+/// Score moments of every site, [2,G] each: what moments_of and matched random routers are rescaled to.
+using Moments = std::map<Site, Tensor>;
+
+class Route {
+ public:
+  struct Loss {
+    std::string name;
+    double coefficient = 0;
+    bool router_only = false;
+    std::shared_ptr<const RoutingLoss> loss;
+  };
+  Route(Site site, RoutingTask task, RoutingSettings settings, std::shared_ptr<const Router> router,
+        std::shared_ptr<const Selection> selection, std::vector<Loss> losses = {});
+
+  /// Rescales this route's scores from moments `from` to `to` ([2,G]).
+  Route matched_to(const Tensor& from, const Tensor& to) const;
+  /// This route with another selection.
+  Route with_selection(std::shared_ptr<const Selection> selection) const;
+
+  Routing operator()(const RouterInput& input, Pass& pass) const;
+  const RoutingTask& task() const { return task_; }
+  const RoutingSettings& settings() const { return settings_; }
+
+ private:
+  Scores score(const RouterInput& input, const Pass& pass) const;
+  Site site_;
+  RoutingTask task_;
+  RoutingSettings settings_;
+  std::shared_ptr<const Router> router_;
+  std::shared_ptr<const Selection> selection_;
+  std::vector<Loss> losses_;
+  Tensor from_, to_;  // [2,G] or undefined
+};
+
+/// Called with every routing of a pass.
+using Observer = std::function<void(const Site&, const Routing&, const RouterInput&)>;
+
+struct Routes {
+  std::map<Site, std::shared_ptr<const Route>> at;
+  Observer observe;  // empty: nobody looks
+
+  /// The route of a site, or null where the layer is plain.
+  const Route* find(const Site& site) const;
+  /// These routes with another one at `site`.
+  Routes with(const Site& site, std::shared_ptr<const Route> route) const;
+};
+
+/// Builds the route of one site; its router's parameters are added below `parameters` under the site's name.
+std::shared_ptr<const Route> make_route(const Site& site, const RoutingTask& task, const RoutingSettings& settings,
+                                        const Parameters& parameters, const Moments* to = nullptr);
+
+}  // namespace absorb

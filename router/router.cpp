@@ -1,0 +1,21 @@
+#include "router/router.h"
+
+#include <torch/types.h>
+
+namespace absorb {
+
+Scores sized_scores(const RoutingTask& task, const RouterInput& input) {
+  Scores scores;
+  scores.batch = input.items.size(0);
+  scores.groups = task.groups;
+  scores.items_count = input.items.size(1);
+  scores.choices_count = task.attention() ? input.choices.size(1) : task.choices;
+  scores.device = input.items.device();
+  return scores;
+}
+
+Tensor split_groups(const Tensor& x, int64_t groups) {
+  return x.view({x.size(0), x.size(1), groups, -1}).transpose(1, 2);
+}
+
+}  // namespace absorb

@@ -1,0 +1,36 @@
+// Simulated studies for the tests of statistics/: how often something holds over many of them, with the Monte-Carlo
+// error of that share. Fixed seeds, so a test passes or fails the same way each time.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "core/random.h"
+
+namespace absorb {
+
+inline constexpr int simulated_studies = 10'000;
+
+/// Normal differences with this mean and sd, one per seed.
+inline std::vector<double> simulate_differences(Random& random, int64_t n, double mean, double sd) {
+  std::vector<double> values(static_cast<size_t>(n));
+  for (double& value : values) value = mean + sd * random.gauss();
+  return values;
+}
+
+/// Share of `simulated_studies` studies for which `holds(random)` is true.
+template <class Holds>
+double simulated_share(uint64_t seed, Holds holds, int studies = simulated_studies) {
+  Random random(seed);
+  int held = 0;
+  for (int study = 0; study < studies; ++study) held += holds(random) ? 1 : 0;
+  return static_cast<double>(held) / studies;
+}
+
+/// Four standard errors of such a share around a true probability p.
+inline double monte_carlo_error(double p, int studies = simulated_studies) {
+  return 4 * std::sqrt(p * (1 - p) / studies);
+}
+
+}  // namespace absorb

@@ -1,0 +1,52 @@
+// The one language model: pre-LayerNorm blocks of attention and a feed-forward layer or experts, learned positions,
+// tied embedding (science.md section 2). The backbone alone: the routing is an argument of every pass.
+#pragma once
+
+#include "attention/attention.h"
+#include "moe/moe.h"
+
+namespace absorb {
+
+struct ModelSettings {
+  int64_t layers = 2, width = 128, heads = 4, context = 128;
+  int64_t feed_forward = 0;
+  double dropout = 0;
+  double init_std = 0.02;
+  std::string activation = "gelu";
+  AttentionSettings attention;
+  MoeSettings moe;
+};
+void fields(Fields& list, ModelSettings& settings);
+
+/// What a target routes; a run's target also decides whether blocks hold experts.
+struct Target {
+  bool attention = false, moe = false;
+};
+/// "dense", "attention", "moe" or "both".
+Target target_named(const std::string& name);
+
+class Model {
+ public:
+  /// UserError when the sizes don't fit (width not divisible by heads). `experts`: blocks hold experts.
+  Model(const ModelSettings& settings, int64_t vocabulary, bool experts, const Parameters& parameters);
+  /// tokens, targets [B,T] int64 -> [B,T] nats; 0 where the target is -1.
+  Tensor losses(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const;
+  /// Every place where routing may stand, with its task.
+  std::vector<std::pair<Site, RoutingTask>> sites() const;
+
+ private:
+  struct Block;
+  Tensor normalised(const Tensor& x, const std::vector<Tensor>& norm) const;
+  Tensor feed_forward(const Block& block, const Tensor& x, const Routes& routes, Pass& pass) const;
+  ModelSettings settings_;
+  Tensor token_, position_;         // [V,D], [T,D]
+  std::vector<Tensor> final_norm_;  // weight, bias [D]
+  std::vector<std::shared_ptr<const Block>> blocks_;
+};
+
+/// Routes of every site that `target` routes; routers are added below `parameters`.
+Routes make_routes(const Model& model, const Target& target, const RoutingSettings& attention,
+                   const RoutingSettings& moe, const Parameters& parameters, const Moments* attention_moments = nullptr,
+                   const Moments* moe_moments = nullptr);
+
+}  // namespace absorb
