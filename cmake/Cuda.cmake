@@ -19,9 +19,9 @@ if(absorb_cuda)
   set(CMAKE_CUDA_COMPILER "${ABSORB_CUDA}/bin/nvcc" CACHE FILEPATH "nvcc")
   set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # LibTorch's runtime, not a second one
   enable_language(CUDA)
-  set(CMAKE_CUDA_STANDARD 20)
-  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
-  set(CMAKE_CUDA_EXTENSIONS OFF)
   set(CMAKE_CUDA_FLAGS_RELEASE "-O2")
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)  # CMake 3.25 knows nvcc's C++17 at most
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_EXTENSIONS OFF)
 endif()
 message(STATUS "CUDA kernels: ${absorb_cuda}")

@@ -10,6 +10,8 @@ endif()
 add_library(absorb_flags INTERFACE)
 target_compile_options(absorb_flags INTERFACE
   "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion;-Werror>"
+  # at::parallel_for is a plain loop in a source that is compiled without OpenMP.
+  "$<$<COMPILE_LANGUAGE:CXX>:-fopenmp>"
   # nvcc passes its own generated code to the host compiler: -Wconversion and -Wshadow would blame that.
   "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror;--Werror=all-warnings;--expt-relaxed-constexpr>")
 target_compile_definitions(absorb_flags INTERFACE XXH_INLINE_ALL TOML_HEADER_ONLY=1)

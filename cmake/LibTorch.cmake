@@ -15,7 +15,7 @@ set(CMAKE_BUILD_RPATH "$ORIGIN" "${ABSORB_LIBTORCH}/lib" ${absorb_nvidia_libs})
 
 add_library(absorb_torch INTERFACE)
 set(absorb_torch_includes "${ABSORB_LIBTORCH}/include" "${ABSORB_LIBTORCH}/include/torch/csrc/api/include")
-set(absorb_torch_libs libtorch_cpu.so libc10.so)
+set(absorb_torch_libs libtorch_cpu.so libc10.so libgomp.so.1)
 if(absorb_cuda)
   list(APPEND absorb_torch_includes "${ABSORB_CUDA}/include")
   list(APPEND absorb_torch_libs libtorch.so libtorch_cuda.so libc10_cuda.so)
@@ -25,6 +25,7 @@ endif()
 target_include_directories(absorb_torch SYSTEM INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${absorb_torch_includes}>")
 
 # --no-as-needed: nothing names libtorch_cuda.so's symbols, it registers its operations when it is loaded.
+# libgomp.so.1: the wheel's own, for our OpenMP loops run in its thread pool.
 # --disable-new-dtags: DT_RPATH also serves the libraries that LibTorch's own libraries need, DT_RUNPATH doesn't.
 list(TRANSFORM absorb_torch_libs PREPEND "${ABSORB_LIBTORCH}/lib/")
 target_link_libraries(absorb_torch INTERFACE

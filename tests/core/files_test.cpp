@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <thread>
+#include <vector>
 
 #include "core/error.h"
 

@@ -1,0 +1,72 @@
+// From records to answers: contrasts, absorbed fractions, severities (science.md sections 4 and 6). No model, no tensors.
+#pragma once
+
+#include "statistics/equivalence.h"
+#include "statistics/factorial.h"
+#include "statistics/fieller.h"
+#include "statistics/paired.h"
+#include "studies/record.h"
+#include "studies/study.h"
+
+namespace absorb {
+
+/// One planned contrast in one target and axis cell. mean_nats = loss(control) - loss(treatment), paired by seed:
+/// positive when the treatment is better.
+struct ContrastResult {
+  std::string name, target, treatment, control;
+  std::map<std::string, std::string> cell;
+  bool primary = false, exploratory = false;  // exploratory: not in analysis.lock
+  std::vector<int64_t> seeds;
+  std::vector<double> differences;
+  Paired paired;
+  double margin_nats = 0, p_tost = 0, holm_p = 0, holm_p_tost = 0, variance_ratio = 0;
+  std::optional<Interval> ci95_documents;  // over seeds x documents
+  /// Swap cost of the treatment (loss of its weights under a matched random router minus its own) and the absorbed
+  /// fraction R = 1 - gap / swap cost.
+  Paired swap_cost;
+  Ratio absorbed;
+  std::string verdict;
+};
+
+/// Differences between targets of one contrast: "gap" in nats (gap_moe - gap_attention) and "R"
+/// (R_attention - R_moe); in target both also the 2 x 2: gap_attention, gap_moe, interaction.
+struct SeverityResult {
+  std::string between;  // "attention - moe", "within both"
+  std::string contrast, quantity, unit;
+  std::map<std::string, std::string> cell;
+  int64_t n = 0;
+  double mean = 0;
+  std::optional<Interval> ci95;
+  std::string verdict;
+};
+
+struct ArmSummary {
+  std::string arm, target;
+  std::map<std::string, std::string> cell;
+  int64_t n = 0, failed = 0;
+  double loss_mean = 0, loss_sd = 0;
+  std::optional<Interval> ci95;
+  double swap_cost_mean = 0;
+  int64_t parameters = 0;
+  double flops_per_token = 0, density = 0, displacement = 0, tokens_per_sec = 0;
+};
+
+/// The line that says whether masks can matter here at all (science.md section 2, trap 8), from the dense arm.
+struct Concentration {
+  int64_t k = 0;
+  std::map<std::string, std::string> cell;
+  Summary mass, uniform_mass, oracle_cost, random_cost;  // shares; nats
+  bool matters = false;  // the random swap costs more than its noise
+};
+
+struct StudyAnalysis {
+  std::vector<ArmSummary> arms;
+  std::vector<ContrastResult> contrasts;
+  std::vector<SeverityResult> severity;
+  std::vector<Concentration> concentration;
+};
+
+/// `locked`: names of the contrasts in analysis.lock.
+StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked);
+
+}  // namespace absorb

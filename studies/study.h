@@ -1,0 +1,51 @@
+// A study file, read: arms x targets x axis cells x seeds, and the contrasts that were planned before the first step.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/settings.h"
+
+namespace absorb {
+
+struct ArmSpec {
+  std::string name;
+  Settings overrides;                // dotted keys of [[arm]], without name and targets
+  std::vector<std::string> targets;  // empty: every target of the study
+};
+
+struct AxisSpec {
+  std::string key;           // dotted: "routing.router.rank"
+  std::vector<Json> values;  // each makes a cell
+};
+
+struct ContrastSpec {
+  std::string name, treatment, control;
+  bool primary = false;
+  bool positive_control = false;  // planted: may decide with three seeds
+  double margin_nats = 0.02;      // of the equivalence test
+};
+void fields(Fields& list, ContrastSpec& contrast);
+
+struct StudySettings {
+  std::string name, question, extends, note;
+  std::vector<std::string> targets = {"attention", "moe"};
+  std::vector<int64_t> seeds;
+  std::string match = "parameters";  // "none", "parameters", "active_flops"
+  int64_t top_k = 0;                 // k of the concentration line; 0: context / 8
+};
+void fields(Fields& list, StudySettings& study);
+
+struct Study {
+  Path file;
+  StudySettings settings;
+  Settings base;  // [model], [routing], [data], [training]: extends, then the study, then --set
+  std::vector<ArmSpec> arms;
+  std::vector<AxisSpec> axes;
+  std::vector<ContrastSpec> contrasts;
+};
+
+/// Reads and checks a study file with what it extends (paths are relative to the file), `sets` laid on last.
+Study read_study(const Path& file, const std::vector<std::string>& sets = {});
+
+}  // namespace absorb

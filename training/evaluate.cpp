@@ -1,0 +1,59 @@
+#include "training/evaluate.h"
+
+#include <torch/types.h>
+
+#include <unordered_map>
+
+namespace absorb {
+namespace {
+
+class Sums {
+ public:
+  void add(const Tensor& losses, const Tensor& targets, const Tensor& documents) {
+    const Tensor nats = losses.to(at::kCPU, at::kDouble).contiguous(), target = targets.contiguous();
+    const Tensor ids = documents.contiguous();
+    const double* nat = nats.const_data_ptr<double>();
+    const int64_t *has = target.const_data_ptr<int64_t>(), *id = ids.const_data_ptr<int64_t>();
+    for (int64_t i = 0; i < nats.numel(); ++i) {
+      if (has[i] < 0) continue;
+      const auto [place, added] = places_.try_emplace(id[i], out_.documents.size());
+      if (added) {
+        out_.documents.push_back(id[i]);
+        out_.document_losses.push_back(0);
+        out_.document_tokens.push_back(0);
+      }
+      out_.document_losses[place->second] += nat[i];
+      ++out_.document_tokens[place->second];
+      out_.loss += nat[i];
+      ++out_.tokens;
+    }
+  }
+  Evaluation finish() {
+    if (out_.tokens > 0) out_.loss /= static_cast<double>(out_.tokens);
+    return std::move(out_);
+  }
+  int64_t tokens() const { return out_.tokens; }
+
+ private:
+  Evaluation out_;
+  std::unordered_map<int64_t, std::size_t> places_;
+};
+
+}  // namespace
+
+Evaluation evaluate(const TokenLosses& losses, const Dataset& data, const EvaluationRequest& request,
+                    at::Device device) {
+  at::NoGradGuard no_grad;
+  Sums sums;
+  for (int64_t index = 0; index < data.evaluation_batches(request.split, request.batch); ++index) {
+    if (request.max_tokens > 0 && sums.tokens() >= request.max_tokens) break;
+    const Batch batch = data.evaluation(request.split, index, request.batch);
+    Pass pass{.training = false, .seed = request.seed,
+              .step = at::full({}, index, at::TensorOptions().dtype(at::kLong).device(device))};
+    const Tensor nats = losses({batch.tokens.to(device), batch.targets.to(device)}, pass);
+    sums.add(nats, batch.targets, data.document_ids(request.split, index, request.batch));
+  }
+  return sums.finish();
+}
+
+}  // namespace absorb

@@ -1,0 +1,27 @@
+// metrics.jsonl: one line a step, and one an evaluation, so that a run's curve can be read while it trains. No times
+// stand in it: two runs of a seed write the same bytes.
+#pragma once
+
+#include <fstream>
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/files.h"
+
+namespace absorb {
+
+class Metrics {
+ public:
+  /// Opens `path` to go on after `step`: later lines, and a torn last one, are dropped first.
+  Metrics(const Path& path, int64_t step);
+  void write(const nlohmann::json& line);
+  void flush();
+
+ private:
+  Path path_;
+  std::ofstream out_;
+};
+
+/// All lines of a metrics file; a torn last one is left out. Empty when there is no file.
+std::vector<nlohmann::json> read_metrics(const Path& path);
+
+}  // namespace absorb

@@ -1,0 +1,45 @@
+#include "training/settings.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace absorb {
+
+void fields(Fields& list, TrainingSettings& s) {
+  list.field("steps", s.steps, {1, 100000000}, "Optimiser steps.");
+  list.field("batch", s.batch, {1, 1 << 20}, "Sequences a step, accumulation included.");
+  list.field("accumulate", s.accumulate, {1, 4096}, "Micro-batches that a step's batch is cut into; they divide it.");
+  list.field("learning_rate", s.learning_rate, {0, 100}, "Peak rate of AdamW.");
+  list.field("warmup", s.warmup, {0, 100000000}, "Steps of linear warm-up.");
+  list.field("schedule", s.schedule, {"cosine", "constant"}, "After the warm-up.");
+  list.field("decay", s.decay, {0, 100000000}, "Steps of linear decay at the end of a constant schedule.");
+  list.field("final_ratio", s.final_ratio, {0, 1}, "Rate at the last step over the peak.");
+  list.field("weight_decay", s.weight_decay, {0, 10}, "Decoupled decay of every trained parameter.");
+  list.field("beta1", s.beta1, {0, 0.9999999}, "AdamW.");
+  list.field("beta2", s.beta2, {0, 0.9999999}, "AdamW.");
+  list.field("epsilon", s.epsilon, {0, 1}, "AdamW.");
+  list.field("clip", s.clip, {0, 1e9}, "Largest norm of the gradient; 0: no clipping.");
+  list.field("evaluate_every", s.evaluate_every, {0, 100000000},
+             "Steps between evaluations on valid text; 0: twenty in a run.");
+  list.field("evaluation_tokens", s.evaluation_tokens, {1, 1000000000000},
+             "Tokens of valid text in each evaluation during training; the last one reads all of it.");
+  list.field("checkpoint_every", s.checkpoint_every, {1, 100000000}, "Steps between checkpoints.");
+  list.field("threads", s.threads, {1, 1024}, "CPU threads of a run; another number changes the last bits.");
+  list.field("tf32", s.tf32, "On a GPU: matrix products in TF32.");
+}
+
+double learning_rate(const TrainingSettings& s, int64_t step) {
+  const auto at = static_cast<double>(step);
+  const auto warmup = static_cast<double>(s.warmup), last = static_cast<double>(s.steps);
+  if (at < warmup) return s.learning_rate * at / warmup;
+  if (s.schedule == "cosine") {
+    const double progress = last > warmup ? (at - warmup) / (last - warmup) : 1;
+    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * progress));
+    return s.learning_rate * (s.final_ratio + (1 - s.final_ratio) * cosine);
+  }
+  const double left = last - at;
+  if (s.decay == 0 || left >= static_cast<double>(s.decay)) return s.learning_rate;
+  return s.learning_rate * (s.final_ratio + (1 - s.final_ratio) * left / static_cast<double>(s.decay));
+}
+
+}  // namespace absorb
