@@ -10,13 +10,13 @@ endif()
 add_library(absorb_flags INTERFACE)
 target_compile_options(absorb_flags INTERFACE
   "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion;-Werror>"
-  # at::parallel_for is a plain loop in a source that is compiled without OpenMP.
-  "$<$<COMPILE_LANGUAGE:CXX>:-fopenmp>"
+  # at::parallel_for is a plain loop in a source that is compiled without OpenMP. (Clang, which only lints, has no omp.h.)
+  "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fopenmp>"
   # nvcc passes its own generated code to the host compiler: -Wconversion and -Wshadow would blame that.
   "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror;--Werror=all-warnings;--expt-relaxed-constexpr>")
 target_compile_definitions(absorb_flags INTERFACE XXH_INLINE_ALL TOML_HEADER_ONLY=1)
 target_include_directories(absorb_flags INTERFACE "${CMAKE_SOURCE_DIR}")
-target_link_libraries(absorb_flags INTERFACE absorb_torch fmt::fmt-header-only nlohmann_json::nlohmann_json)
+target_link_libraries(absorb_flags INTERFACE absorb_torch "${absorb_fmt}" nlohmann_json::nlohmann_json)
 
 # torch/types.h takes 9 s to read, precompiled 2 s. One target owns it and the others reuse it.
 file(WRITE "${CMAKE_BINARY_DIR}/precompiled.cpp" "")

@@ -33,10 +33,18 @@ bool in_rest(const Component& component, const Component& router) {
   return component.layer == router.layer && component != router && !in_module(component, router);
 }
 
-bool is_embedding(const Component& component) { return component.layer < 0 && component.part == Part::embedding; }
-bool is_final(const Component& component) { return component.layer < 0 && component.part != Part::embedding; }
-bool is_upstream(const Component& component, int64_t layer) { return component.layer >= 0 && component.layer < layer; }
-bool is_downstream(const Component& component, int64_t layer) { return component.layer > layer || is_final(component); }
+bool is_embedding(const Component& component) {
+  return component.layer < 0 && component.part == Part::embedding;
+}
+bool is_final(const Component& component) {
+  return component.layer < 0 && component.part != Part::embedding;
+}
+bool is_upstream(const Component& component, int64_t layer) {
+  return component.layer >= 0 && component.layer < layer;
+}
+bool is_downstream(const Component& component, int64_t layer) {
+  return component.layer > layer || is_final(component);
+}
 
 unsigned player_of(const Component& component, const Component& router) {
   if (in_module(component, router)) return module_player;
@@ -88,6 +96,8 @@ PlayerRows player_rows(std::span<const GroupRows> groups) {
 }
 
 std::string within_noise(const char* what, const Measured& measured) {
+  if (std::isnan(measured.standard_error))
+    return fmt::format("{} {:.6f} nats, with an error that so few samples can't tell", what, measured.value);
   return fmt::format("{} {:.6f} nats, within its noise ({} standard errors = {:.6f})", what, measured.value,
                      noise_errors, noise_errors * measured.standard_error);
 }
@@ -117,7 +127,7 @@ std::vector<Group> recovery_groups(std::span<const Component> components, const 
   return groups;
 }
 
-std::vector<Component> routers(std::span<const Component> components) {
+std::vector<Component> router_components(std::span<const Component> components) {
   std::vector<Component> result;
   std::copy_if(components.begin(), components.end(), std::back_inserter(result), is_router);
   std::sort(result.begin(), result.end());
@@ -136,7 +146,9 @@ Measured mean_of(const DrawRows& rows) {
   return {crossed.mean, crossed.standard_error, samples};
 }
 
-bool above_noise(const Measured& measured) { return measured.value > noise_errors * measured.standard_error; }
+bool above_noise(const Measured& measured) {
+  return measured.value > noise_errors * measured.standard_error;
+}
 
 std::array<double, 3> shapley(const std::array<double, 8>& value) {
   std::array<double, 3> result{};

@@ -31,7 +31,7 @@ struct Group {
 std::vector<Group> recovery_groups(std::span<const Component> components, const Component& router);
 
 /// Components of part attention_router or expert_router, in order.
-std::vector<Component> routers(std::span<const Component> components);
+std::vector<Component> router_components(std::span<const Component> components);
 
 /// A mean in nats per token. NaN where there is nothing to take it from; the error also where one sample has no spread.
 struct Measured {
@@ -63,8 +63,8 @@ std::array<double, 3> shapley(const std::array<double, 8>& value);
 /// v_l(S) of one group, in nats per token.
 struct Recovery {
   Group group;
-  Measured measured;             // over the draws that did not diverge; of no samples if all did
-  std::vector<double> by_draw;   // [draws], mean over sequences; NaN for a diverged one
+  Measured measured;            // over the draws that did not diverge; of no samples if all did
+  std::vector<double> by_draw;  // [draws], mean over sequences; NaN for a diverged one
 };
 
 /// X_l = Shapley value of cross / v_l(all).

@@ -64,6 +64,7 @@ struct Parameters::Store {
   std::vector<std::pair<std::string, Tensor>> states;
   std::set<std::string> names;
   Tensor flat, flat_gradient;
+  bool counts_only = false;
 };
 
 Parameters::Parameters(uint64_t seed, at::ScalarType dtype) : store_(std::make_shared<Store>()) {
@@ -96,7 +97,8 @@ Tensor Parameters::pack(std::string_view name, at::IntArrayRef columns, std::vec
     check(store_->names.insert(slice.name).second, "parameter {} is added twice", slice.name);
     std::vector<int64_t> shape = columns.vec();
     shape.insert(shape.begin(), slice.rows);
-    parts.push_back(initial(store_->seed, slice, shape, store_->dtype));
+    parts.push_back(store_->counts_only ? at::empty(shape, at::TensorOptions().dtype(store_->dtype).device(at::kMeta))
+                                        : initial(store_->seed, slice, shape, store_->dtype));
   }
   Tensor leaf = parts.size() == 1 ? parts[0] : at::cat(parts);
   leaf.requires_grad_(!frozen_);
@@ -108,6 +110,8 @@ Tensor Parameters::state(std::string_view name, Tensor initial_value) const {
   store_->states.emplace_back(prefix_ + std::string(name), initial_value);
   return initial_value;
 }
+
+void Parameters::count_only() const { store_->counts_only = true; }
 
 void Parameters::gather(at::Device device) const {
   at::NoGradGuard no_grad;

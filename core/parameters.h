@@ -86,6 +86,8 @@ class Parameters {
   /// A tensor that is saved with the run and never trained (counters, running statistics).
   Tensor state(std::string_view name, Tensor initial) const;
 
+  /// From here on shapes are recorded without memory or values, for counting a model before it is built.
+  void count_only() const;
   /// Lays all leaves into one flat buffer on `device` (with a second one for gradients). Call once, after building.
   void gather(at::Device device) const;
   /// [all numbers], the values; leaves are views of it. Defined after gather().

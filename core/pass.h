@@ -18,10 +18,10 @@ using Site = std::string;
 struct Pass {
   bool training = false;
   uint64_t seed = 0;
-  Tensor step;    // int64 scalar on the device, so that a captured graph advances; undefined: step 0
-  Tensor tokens;  // [B,T] int64
+  Tensor step = {};    // int64 scalar on the device, so that a captured graph advances; undefined: step 0
+  Tensor tokens = {};  // [B,T] int64
   /// Routing losses by "<site>/<loss>", already multiplied by their coefficients; the trainer adds them up.
-  std::map<std::string, Tensor> losses;
+  std::map<std::string, Tensor> losses = {};
 
   /// The stream of one purpose at one site at this step: the same in every arm of a seed.
   RandomKey random(std::string_view purpose, const Site& site) const;

@@ -59,11 +59,12 @@ class Route {
   Route with_selection(std::shared_ptr<const Selection> selection) const;
 
   Routing operator()(const RouterInput& input, Pass& pass) const;
+  /// What is selected among: the router's scores after the modifiers.
+  Scores score(const RouterInput& input, const Pass& pass) const;
   const RoutingTask& task() const { return task_; }
   const RoutingSettings& settings() const { return settings_; }
 
  private:
-  Scores score(const RouterInput& input, const Pass& pass) const;
   Site site_;
   RoutingTask task_;
   RoutingSettings settings_;

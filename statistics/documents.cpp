@@ -91,7 +91,7 @@ DocumentInterval document_interval(Rows differences, std::span<const double> tok
                           std::nullopt};
   if (result.seeds < 2 || result.documents < 2 || !std::isfinite(result.mean)) return result;
   const Variances part = variances_of(differences, means);
-  const double variance = std::max({part.seeds + part.documents - part.both, part.seeds, part.documents});
+  const double variance = std::max({part.seeds + part.documents - part.both, part.seeds, part.documents, part.both});
   if (!std::isfinite(variance)) return result;
   double squares = 0;
   for (double share : means.share) squares += share * share;

@@ -22,10 +22,10 @@ struct DocumentInterval {
 
 /// Model: difference[i][j] = mu + seed_i + document_j + noise_ij, document j weighted by its share of the tokens. With
 /// V_s the variance of the mean from the spread of the seeds' means, V_d that from the spread of the documents' means
-/// and V_sd that from the residuals, which both contain: variance = max(V_s + V_d - V_sd, V_s, V_d), the two-way
-/// clustered variance (Cameron, Gelbach and Miller 2011) kept from falling below either part. Degrees of freedom after
-/// Satterthwaite, the documents counting as 1 / sum of squared shares. Exact for neither few seeds nor skewed lengths:
-/// tests/statistics/documents_test.cpp measures its coverage.
+/// and V_sd that from the residuals, which both contain: variance = V_s + V_d - V_sd, the two-way clustered variance
+/// (Cameron, Gelbach and Miller 2011), kept from falling below any of the three. Degrees of freedom after
+/// Satterthwaite, the documents counting as 1 / sum of squared shares. Approximate: tests/statistics/documents_test.cpp
+/// measures its coverage.
 ///
 /// `differences` [seeds][documents] nats per token of one document; `tokens` [documents], > 0. No interval for one
 /// seed, one document or a value that is not finite. InternalError where the lengths differ or a count is not above 0.

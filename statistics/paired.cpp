@@ -1,5 +1,6 @@
 #include "statistics/paired.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

@@ -1,5 +1,6 @@
 #include "statistics/summary.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

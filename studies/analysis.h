@@ -1,5 +1,11 @@
-// From records to answers: contrasts, absorbed fractions, severities (science.md sections 4 and 6). No model, no tensors.
+// From records to answers: contrasts, absorbed fractions, severities (science.md sections 4 and 6). No model, no
+// tensors.
 #pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "statistics/equivalence.h"
 #include "statistics/factorial.h"
@@ -16,10 +22,14 @@ struct ContrastResult {
   std::string name, target, treatment, control;
   std::map<std::string, std::string> cell;
   bool primary = false, exploratory = false;  // exploratory: not in analysis.lock
+  bool positive_control = false;
   std::vector<int64_t> seeds;
-  std::vector<double> differences;
+  std::vector<double> differences;  // element i of seed i, as swap_costs
+  std::vector<double> swap_costs;   // of the treatment; NaN where no swap was evaluated
   Paired paired;
-  double margin_nats = 0, p_tost = 0, holm_p = 0, holm_p_tost = 0, variance_ratio = 0;
+  double margin_nats = 0, p_tost = 0;
+  double holm_p = 0, holm_p_tost = 0;      // NaN outside the family of primary contrasts
+  double variance_ratio = 0;               // of the losses over seeds, treatment over control
   std::optional<Interval> ci95_documents;  // over seeds x documents
   /// Swap cost of the treatment (loss of its weights under a matched random router minus its own) and the absorbed
   /// fraction R = 1 - gap / swap cost.
@@ -29,13 +39,16 @@ struct ContrastResult {
 };
 
 /// Differences between targets of one contrast: "gap" in nats (gap_moe - gap_attention) and "R"
-/// (R_attention - R_moe); in target both also the 2 x 2: gap_attention, gap_moe, interaction.
+/// (R_attention - R_moe); in target both also the 2 x 2: gap_attention, gap_moe, interaction. The verdict on severity
+/// rests on both scales, so both rows carry the same. No p here is adjusted.
 struct SeverityResult {
-  std::string between;  // "attention - moe", "within both"
-  std::string contrast, quantity, unit;
+  std::string between;                   // "attention - moe", "within both"
+  std::string contrast, quantity, unit;  // unit: "nats", or "fraction" for R
   std::map<std::string, std::string> cell;
+  bool exploratory = false;
   int64_t n = 0;
-  double mean = 0;
+  double mean = 0, sd = 0, p_t = 0;
+  double margin = 0, p_tost = 0;  // in `unit`
   std::optional<Interval> ci95;
   std::string verdict;
 };
@@ -44,7 +57,7 @@ struct ArmSummary {
   std::string arm, target;
   std::map<std::string, std::string> cell;
   int64_t n = 0, failed = 0;
-  double loss_mean = 0, loss_sd = 0;
+  double loss_mean = 0, loss_sd = 0;  // valid loss over done runs; NaN without any, as all below
   std::optional<Interval> ci95;
   double swap_cost_mean = 0;
   int64_t parameters = 0;
@@ -56,7 +69,7 @@ struct Concentration {
   int64_t k = 0;
   std::map<std::string, std::string> cell;
   Summary mass, uniform_mass, oracle_cost, random_cost;  // shares; nats
-  bool matters = false;  // the random swap costs more than its noise
+  bool matters = false;                                  // the random swap costs more than its noise
 };
 
 struct StudyAnalysis {
@@ -66,7 +79,17 @@ struct StudyAnalysis {
   std::vector<Concentration> concentration;
 };
 
-/// `locked`: names of the contrasts in analysis.lock.
-StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked);
+/// The arms of target both by which of their routers learn: first letter the attention router's, second the experts'.
+struct TwoByTwo {
+  std::string ll, rl, lr, rr;
+};
+
+/// What a tie between two absorbed fractions means (docs/science.md section 6).
+inline constexpr double margin_of_fraction = 0.1;
+
+/// `locked`: names of the contrasts in analysis.lock. `both`: the arms of the 2 x 2, where the study has one. Runs that
+/// are not done count as absent; seeds are paired by intersection.
+StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked,
+                      const std::optional<TwoByTwo>& both = std::nullopt);
 
 }  // namespace absorb

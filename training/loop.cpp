@@ -91,7 +91,8 @@ class Loop {
   void report() const {
     if (!hooks_.progress) return;
     const double rate = result_.seconds > 0 ? static_cast<double>(result_.tokens) / result_.seconds : 0;
-    hooks_.progress({trainer_.steps_done(), settings_.steps, loss_, val_loss_, rate});
+    const auto tokens_left = static_cast<double>((settings_.steps - trainer_.steps_done()) * settings_.batch * data_.context());
+    hooks_.progress({trainer_.steps_done(), settings_.steps, loss_, val_loss_, rate, rate > 0 ? tokens_left / rate : 0});
   }
 
   void evaluate_now(int64_t step) {

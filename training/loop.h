@@ -9,7 +9,7 @@ struct Progress {
   int64_t step = 0, steps = 0;
   double loss = 0;      // of the step
   double val_loss = 0;  // latest; NaN before the first
-  double tokens_per_second = 0;
+  double tokens_per_second = 0, seconds_left = 0;
 };
 
 struct LoopHooks {

@@ -54,6 +54,16 @@ TEST(StatisticsDocuments, AnovaByHand) {
   EXPECT_NEAR(result.df, 9 / (2.25 * 2.25 + 1), 1e-12);
 }
 
+TEST(StatisticsDocuments, NeverFallsBelowOneOfItsParts) {
+  // Residuals alone, which cancel in every mean: V_s = V_d = 0, V_sd = 1.
+  const DocumentInterval result = document_interval(Matrix{{1, -1}, {-1, 1}}, std::vector<double>{1, 1});
+  EXPECT_NEAR(result.standard_error, 1, 1e-12);
+  EXPECT_DOUBLE_EQ(result.df, 1);
+  // V_s = 4, V_d = 0, V_sd = 1, and the transposed case.
+  EXPECT_NEAR(document_interval(Matrix{{2, 0}, {4, 6}}, std::vector<double>{1, 1}).standard_error, 2, 1e-12);
+  EXPECT_NEAR(document_interval(Matrix{{2, 4}, {0, 6}}, std::vector<double>{1, 1}).standard_error, 2, 1e-12);
+}
+
 TEST(StatisticsDocuments, Edges) {
   const std::vector<double> two{1, 1};
   EXPECT_FALSE(document_interval(Matrix{{1, 2}}, two).ci95);
@@ -88,12 +98,12 @@ double coverage(uint64_t key, const Model& model, bool equal_lengths) {
 }
 
 TEST(StatisticsDocuments, Coverage) {
-  // Seeds matter most; documents matter most; both alike. Few seeds make the interval conservative, never liberal.
+  // Seeds matter most; documents matter most; both matter. Measured: 0.948 to 0.962.
   for (const Model& model : {Model{3, 40, 0.05, 0.1, 0.2}, Model{5, 40, 0.01, 0.3, 0.2}, Model{5, 40, 0.05, 0.3, 0.2}})
     for (bool equal_lengths : {true, false}) {
       const double covered = coverage(901, model, equal_lengths);
       EXPECT_GE(covered, 0.93) << model.seeds << " seeds, document sd " << model.document_sd << ", " << equal_lengths;
-      EXPECT_LE(covered, 0.985) << model.seeds << " seeds, document sd " << model.document_sd << ", " << equal_lengths;
+      EXPECT_LE(covered, 0.975) << model.seeds << " seeds, document sd " << model.document_sd << ", " << equal_lengths;
     }
 }
 

@@ -71,6 +71,10 @@ TEST(StatisticsPaired, MonteCarloSignFlipAgreesWithTheExactOne) {
   EXPECT_NE(drawn, exact);
   EXPECT_NEAR(drawn, exact, monte_carlo_error(exact, sign_flip_draws));
   EXPECT_EQ(sign_flip_p(values), drawn);
+  std::vector<double> late(40);  // only the last eight differ from 0, beyond the first 32 random bits
+  for (size_t i = 32; i < late.size(); ++i) late[i] = values[i - 32];
+  const double of_eight = sign_flip_p(std::vector<double>(values.begin(), values.begin() + 8));
+  EXPECT_NEAR(sign_flip_p(late), of_eight, monte_carlo_error(of_eight, sign_flip_draws));
   const std::vector<double> all_positive(40, 1.0);
   EXPECT_DOUBLE_EQ(sign_flip_p(all_positive), smallest_sign_flip_p(40));
 }

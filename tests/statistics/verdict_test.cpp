@@ -60,6 +60,7 @@ TEST(StatisticsVerdict, SeverityPassesATestOnlyOnBothScales) {
   EXPECT_EQ(severity_verdict(evidence(5, 0.2, 0.01, 0.9), evidence(5, 0.1, 0.2, 0.9)), Verdict::undecided);
   EXPECT_EQ(severity_verdict(evidence(5, 0.2, 0.9, 0.01), evidence(5, 0.1, 0.9, 0.04)), Verdict::equivalent);
   EXPECT_EQ(severity_verdict(evidence(5, 0.2, 0.9, std::nan("")), evidence(5, 0.1, 0.9, 0.04)), Verdict::undecided);
+  EXPECT_EQ(severity_verdict(evidence(5, 0.2, 0.9, 0.04), evidence(5, 0.1, 0.9, std::nan(""))), Verdict::undecided);
 }
 
 TEST(StatisticsVerdict, SeverityWithoutAFractionOrWithFewSeeds) {

@@ -184,8 +184,7 @@ PieceSink stripped(const std::string& strip, const PieceSink& sink) {
 
 }  // namespace
 
-void read_documents(const Path& path, const DocumentRules& rules, const PieceSink& sink,
-                    const ByteProgress& progress) {
+void read_documents(const Path& path, const DocumentRules& rules, const PieceSink& sink, const ByteProgress& progress) {
   const PieceSink inner = stripped(rules.strip, sink);
   if (without_gz(path).extension() == ".jsonl")
     read_lines(path, inner, progress);

@@ -33,10 +33,11 @@ using PieceSink = std::function<void(const Piece&)>;
 using ByteProgress = std::function<void(std::uintmax_t)>;
 
 /// Bytes of a document from which on it arrives in pieces.
-inline constexpr std::size_t piece_bytes = 4 << 20;
+inline constexpr std::size_t piece_bytes = 1 << 20;
 
 /// Calls `sink` for every document of a file, in order. A name that ends in .jsonl or .jsonl.gz means one JSON object a
-/// line with a field `text`. UserError naming file and line (or byte): no JSON, no text, invalid UTF-8 in .jsonl, byte 0.
+/// line with a field `text`. UserError naming file and line (or byte): no JSON, no `text`, invalid UTF-8 in .jsonl, a
+/// byte 0.
 void read_documents(const Path& path, const DocumentRules& rules, const PieceSink& sink,
                     const ByteProgress& progress = nullptr);
 

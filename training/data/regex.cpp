@@ -81,7 +81,7 @@ void remove_matches(const Regex& regex, std::string_view text, std::string& out)
   for (Regex::Match match; from <= text.size() && regex.find(text, from, false, match) == Regex::Found::yes;) {
     if (match.begin > kept) out.append(text.substr(kept, match.begin - kept));
     kept = std::max(kept, match.end);
-    from = std::max(from + 1, match.end + (match.end == match.begin ? 1 : 0));
+    from = std::max(from + 1, match.end);
   }
   out.append(text.substr(kept));
 }

@@ -1,0 +1,56 @@
+// The commands behind `absorb`, each a function of its options; command/cli.cpp reads the options.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+
+namespace absorb {
+
+/// Exit statuses, for scripts and schedulers.
+enum ExitStatus { exit_done = 0, exit_ours = 1, exit_users_mistake = 2, exit_some_failed = 3, exit_resumable = 75 };
+
+struct RunOptions {
+  Path study, runs = "runs";
+  std::vector<std::string> sets;
+  std::string device = "auto";
+  int64_t jobs = 0;  // 0: one per core on a CPU, one on a GPU
+  bool dry_run = false, worker = false;
+  std::vector<std::string> argv;
+};
+int run_command(const RunOptions& options);
+
+/// Writes results.json, the CSV files and report.html from the run folders; prints the table.
+int report_command(const Path& folder);
+int status_command(const Path& folder);
+/// "routers", "selections", "losses" or "settings"; `markdown` writes the reference page.
+int list_command(const std::string& what, bool markdown);
+
+struct TokensOptions {
+  std::vector<std::string> sets;  // data.* keys
+  Path study, out;
+};
+int tokens_command(const TokensOptions& options);
+int doctor_command();
+
+struct CompensateOptions {
+  Path folder;
+  std::string arm = "learned", target, device = "auto";
+  int64_t seed = -1;  // the first
+  std::vector<int64_t> layers;
+  int64_t steps = 50, draws = 2, sequences = 64;
+};
+int compensate_command(const CompensateOptions& options);
+
+struct GraphOptions {
+  Path folder;
+  std::string format = "graphml", arm = "learned", target;
+  int64_t seed = -1;
+};
+int graph_command(const GraphOptions& options);
+
+/// Parses the command line and runs the command; every UserError becomes one line and exit status 2.
+int command_line(int argc, char** argv);
+
+}  // namespace absorb

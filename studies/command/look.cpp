@@ -1,0 +1,66 @@
+// Commands that only look: report, status, list, doctor.
+#include <sys/resource.h>
+#include <sys/utsname.h>
+
+#include <iostream>
+#include <thread>
+
+#include "core/device.h"
+#include "core/error.h"
+#include "studies/claim.h"
+#include "studies/command/commands.h"
+#include "studies/command/summary.h"
+#include "studies/display.h"
+#include "studies/provenance.h"
+#include "studies/reference.h"
+
+namespace absorb {
+
+int report_command(const Path& folder) {
+  std::cout << summarise(folder);
+  return exit_done;
+}
+
+int status_command(const Path& folder) {
+  const RunPlan plan = plan_in(folder);
+  std::map<std::string, int64_t> states;
+  for (const RunSpec& run : plan.runs) {
+    const RunRecord record = read_record(run.folder);
+    ++states[record.state];
+    std::string about = record.failure;
+    if (record.state == "done") about = fmt::format("val loss {:.4f}, {}", record.val_loss, clock_text(record.seconds));
+    if (const auto claim = record.state == "running" ? live_claim(run.folder) : std::nullopt) {
+      const Json p = claim->value("progress", Json::object());
+      about = fmt::format("step {} of {}, {} left, pid {} on {}", p.value("step", int64_t{0}), p.value("steps", int64_t{0}),
+                          clock_text(p.value("seconds_left", 0.0)), claim->value("pid", int64_t{0}), claim->value("host", ""));
+    }
+    if (record.state == "interrupted" && !record.curve.empty()) about = fmt::format("at step {}", record.curve.back().step);
+    std::cout << fmt::format("{:<12}{:<44} {}\n", record.state, run.name(), about);
+  }
+  std::string line;
+  for (const auto& [state, count] : states) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, state);
+  std::cout << fmt::format("{} runs: {}\n", plan.runs.size(), line);
+  return exit_done;
+}
+
+int list_command(const std::string& what, bool markdown) {
+  std::cout << (markdown ? settings_page() : list_text(what));
+  return exit_done;
+}
+
+int doctor_command() {
+  utsname system{};
+  ::uname(&system);
+  const std::string cuda = why_no_cuda();
+  std::cout << version_line() << '\n'
+            << fmt::format("system      {} {} on {}\n", system.sysname, system.release, system.machine)
+            << fmt::format("CPU         {}, {} cores\n", device_name(at::kCPU), std::thread::hardware_concurrency())
+            << fmt::format("GPU         {}\n", cuda.empty() ? device_name(at::Device(at::kCUDA, 0)) : "none: " + cuda)
+            << fmt::format("disk        {:.1f} GB free here\n", static_cast<double>(free_bytes(".")) / 1e9)
+            << fmt::format("corpus      {}\n", std::filesystem::exists("corpora/gcide.txt")
+                                                   ? "corpora/gcide.txt"
+                                                   : "corpora/gcide.txt is missing: run scripts/setup");
+  return exit_done;
+}
+
+}  // namespace absorb

@@ -1,0 +1,114 @@
+#include <iostream>
+#include <set>
+#include <thread>
+
+#include "core/device.h"
+#include "core/error.h"
+#include "studies/command/commands.h"
+#include "studies/command/summary.h"
+#include "studies/display.h"
+#include "studies/estimate.h"
+#include "studies/work.h"
+#include "training/data/dataset.h"
+
+namespace absorb {
+namespace {
+
+std::vector<std::string> missing_corpora(const RunPlan& plan) {
+  std::set<std::string> missing;
+  for (const RunSpec& run : plan.runs)
+    if (!is_closed(run))
+      for (const std::string& file : missing_files(run.settings.data)) missing.insert(file);
+  return {missing.begin(), missing.end()};
+}
+
+int64_t default_jobs(const RunPlan& plan, at::Device device) {
+  if (device.is_cuda()) return 1;
+  const int64_t threads = plan.runs.empty() ? 1 : plan.runs[0].settings.training.threads;
+  return std::max<int64_t>(static_cast<int64_t>(std::thread::hardware_concurrency()) / threads, 1);
+}
+
+void print_dry_run(const Study& study, const RunPlan& plan, at::Device device, int64_t jobs) {
+  std::cout << fmt::format("study {}: {} runs in {}\n\n", study.settings.name, plan.runs.size(), plan.folder.string());
+  std::set<std::string> shown;
+  for (const RunSpec& run : plan.runs) {
+    std::cout << fmt::format("{:<60} {}\n", run.name(), is_closed(run) ? "closed" : "open");
+  }
+  for (const RunSpec& run : plan.runs)
+    if (shown.insert(run.folder.parent_path().string()).second)
+      std::cout << "\n# " << run.name() << "\n" << Settings::from_json(write_run_settings(run.settings), "").toml();
+  const Cost cost = estimate(plan, device, jobs);
+  std::cout << '\n' << describe_sizes(plan, study.settings.match);
+  std::cout << fmt::format("\ndisk: {:.1f} MB stay, {:.1f} MB at the most while it runs\n",
+                           static_cast<double>(cost.final_bytes) / 1e6, static_cast<double>(cost.peak_bytes) / 1e6);
+  std::cout << fmt::format("time: roughly {} on this {} with {} job{}\n",
+                           clock_text(cost.seconds / static_cast<double>(jobs)), device.is_cuda() ? "GPU" : "CPU", jobs,
+                           jobs == 1 ? "" : "s");
+  for (const std::string& file : missing_corpora(plan))
+    std::cout << fmt::format("missing: {} (scripts/setup unpacks the default corpus)\n", file);
+}
+
+void require_disk(const RunPlan& plan, at::Device device, int64_t jobs) {
+  const std::uintmax_t needed = estimate(plan, device, jobs).peak_bytes, free = free_bytes(plan.folder);
+  require(needed < free, "{}: the study needs {:.0f} MB but {:.0f} MB are free", plan.folder.string(),
+          static_cast<double>(needed) / 1e6, static_cast<double>(free) / 1e6);
+}
+
+// Opens every corpus once, so that what is wrong with one is said before anything is written, and its tokens are made
+// once rather than by every worker.
+void open_corpora(const RunPlan& plan) {
+  std::set<std::string> opened;
+  for (const RunSpec& run : plan.runs) {
+    if (is_closed(run)) continue;
+    const Json data = write_settings(run.settings.data);
+    if (opened.insert(data.dump() + std::to_string(run.settings.model.context)).second)
+      make_dataset(run.settings.data, run.settings.model.context, static_cast<uint64_t>(run.settings.seed));
+  }
+}
+
+std::vector<std::string> worker_command(const RunOptions& options) {
+  std::vector<std::string> argv = {"absorb", "run", options.study.string(), "--runs", options.runs.string(),
+                                   "--device", options.device, "--jobs", "1", "--worker"};
+  for (const std::string& set : options.sets) {
+    argv.push_back("--set");
+    argv.push_back(set);
+  }
+  return argv;
+}
+
+}  // namespace
+
+int run_command(const RunOptions& options) {
+  const Study study = read_study(options.study, options.sets);
+  const RunPlan plan = plan_runs(study, options.runs);
+  const at::Device device = find_device(options.device);
+  const int64_t jobs = options.jobs > 0 ? options.jobs : default_jobs(plan, device);
+  if (options.dry_run) {
+    print_dry_run(study, plan, device, jobs);
+    return exit_done;
+  }
+  for (const std::string& file : missing_corpora(plan))
+    user_error("{}: data names {}, which doesn't exist (scripts/setup unpacks the default corpus)",
+               options.study.string(), file);
+  refuse_changed_runs(plan);
+  WorkOptions work_options{device, jobs, options.worker, options.argv, worker_command(options), study.settings.top_k};
+  if (!options.worker) {
+    require_disk(plan, device, jobs);
+    require_writable(options.runs);
+    open_corpora(plan);
+    lock_analysis(study, plan.folder);
+    write_file(plan.folder / "study.toml", whole_study(study).toml());
+  }
+  const WorkResult result = work(plan, work_options);
+  if (options.worker) return result.interrupted ? exit_resumable : exit_done;
+  if (result.interrupted && result.open > 0) {
+    std::cerr << fmt::format("stopped with {} of {} runs finished; the same command goes on where it stopped\n",
+                             result.done + result.failed, plan.runs.size());
+    return exit_resumable;
+  }
+  std::cout << summarise(plan.folder);
+  require(result.open == 0, "{} runs could not be finished; see above, then run the same command again", result.open);
+  return result.failed > 0 ? exit_some_failed : exit_done;
+}
+
+}  // namespace absorb

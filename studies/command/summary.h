@@ -1,0 +1,22 @@
+// From a study's folder to its answer: what `absorb run` ends with and `absorb report` repeats.
+#pragma once
+
+#include <string>
+
+#include "studies/plan.h"
+
+namespace absorb {
+
+/// A study with what it extends and --set laid in, so that its folder explains itself.
+Settings whole_study(const Study& study);
+/// The study that a folder holds; UserError if it is none.
+Study study_in(const Path& folder);
+/// Its plan, with that folder as the study's own.
+RunPlan plan_in(const Path& folder);
+/// Records of all planned runs.
+std::vector<RunRecord> read_records(const RunPlan& plan);
+
+/// Analyses the folder, writes results.json, the CSV files and report.html, and returns the table with where they are.
+std::string summarise(const Path& folder);
+
+}  // namespace absorb

@@ -1,0 +1,40 @@
+#include <unistd.h>
+
+#include <iostream>
+
+#include "core/error.h"
+#include "studies/command/commands.h"
+#include "studies/study.h"
+#include "training/data/write_tokens.h"
+
+namespace absorb {
+
+int tokens_command(const TokensOptions& options) {
+  Settings data = options.study.empty() ? Settings() : read_study(options.study).base.table("data");
+  for (const std::string& set : options.sets) data.merge(Settings::from_assignment(set));
+  TokensRequest request;
+  request.data = read_settings<DataSettings>(data);
+  require_valid(request.data);
+  require(request.data.type == "text", "absorb tokens turns text into token files; data.type is \"{}\"", request.data.type);
+  for (const std::string& file : missing_files(request.data)) user_error("{} doesn't exist", file);
+  request.folder = options.out;
+  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  int shown = -1;
+  request.progress = [&](std::uintmax_t done, std::uintmax_t total) {
+    const int percent = total == 0 ? 100 : static_cast<int>(100 * done / total);
+    if (!terminal || percent == shown) return;
+    shown = percent;
+    std::cerr << fmt::format("\r{:3} %", percent) << std::flush;
+  };
+  const TokensResult result = write_tokens(request);
+  if (shown >= 0) std::cerr << '\r';
+  for (const Split split : {Split::train, Split::valid, Split::test}) {
+    const TokenFacts& facts = result[static_cast<std::size_t>(split)];
+    if (facts.tokens > 0)
+      std::cout << fmt::format("{}: {} tokens, {} documents, vocabulary {}, {}\n", (options.out / split_name(split)).string() + ".bin",
+                               facts.tokens, facts.documents, facts.vocabulary, facts.dtype);
+  }
+  return exit_done;
+}
+
+}  // namespace absorb

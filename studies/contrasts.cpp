@@ -1,0 +1,185 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "statistics/documents.h"
+#include "statistics/holm.h"
+#include "statistics/verdict.h"
+#include "studies/analysis_parts.h"
+
+namespace absorb {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+using Runs = std::vector<const RunRecord*>;
+
+struct Pairs {
+  Runs treatment, control;  // element i of both from the same seed
+};
+
+Pairs pair_by_seed(const Group& treatment, const Group& control) {
+  Pairs pairs;
+  for (const RunRecord* run : treatment.done) {
+    const auto twin = std::find_if(control.done.begin(), control.done.end(),
+                                   [run](const RunRecord* other) { return other->seed == run->seed; });
+    if (twin == control.done.end()) continue;
+    pairs.treatment.push_back(run);
+    pairs.control.push_back(*twin);
+  }
+  return pairs;
+}
+
+bool same_documents(const Pairs& pairs) {
+  const RunRecord& first = *pairs.treatment.front();
+  const auto same = [&first](const RunRecord* run) {
+    return run->documents == first.documents && run->document_tokens == first.document_tokens &&
+           run->document_losses.size() == first.documents.size();
+  };
+  return first.document_tokens.size() == first.documents.size() &&
+         std::all_of(pairs.treatment.begin(), pairs.treatment.end(), same) &&
+         std::all_of(pairs.control.begin(), pairs.control.end(), same);
+}
+
+/// Absent unless every run of the pairs read the same documents.
+std::optional<Interval> over_documents(const Pairs& pairs) {
+  if (pairs.treatment.empty() || !same_documents(pairs)) return std::nullopt;
+  const std::vector<int64_t>& counts = pairs.treatment.front()->document_tokens;
+  std::vector<double> tokens;
+  for (int64_t count : counts)
+    if (count > 0) tokens.push_back(static_cast<double>(count));
+  if (tokens.size() < 2) return std::nullopt;
+  std::vector<std::vector<double>> by_seed;
+  for (size_t seed = 0; seed < pairs.treatment.size(); ++seed) {
+    const std::vector<double>&with = pairs.treatment[seed]->document_losses,
+          &without = pairs.control[seed]->document_losses;
+    std::vector<double> row;
+    for (size_t i = 0; i < counts.size(); ++i)
+      if (counts[i] > 0) row.push_back((without[i] - with[i]) / static_cast<double>(counts[i]));
+    by_seed.push_back(std::move(row));
+  }
+  return document_interval(by_seed, tokens).ci95;
+}
+
+void add_absorption(ContrastResult& result, const Runs& treatment) {
+  result.swap_costs = values_of(treatment, [](const RunRecord& run) { return deployment_cost(run, "swap"); });
+  std::vector<double> gap, cost;
+  for (size_t i = 0; i < result.swap_costs.size(); ++i) {
+    if (std::isnan(result.swap_costs[i])) continue;
+    gap.push_back(result.differences[i]);
+    cost.push_back(result.swap_costs[i]);
+  }
+  result.swap_cost = paired(cost);
+  if (cost.empty())
+    result.absorbed = {nan, std::nullopt, "no swap was evaluated"};
+  else
+    result.absorbed = absorbed_fraction(gap, cost);
+}
+
+/// One group for every target (but dense) and cell: where contrasts are made.
+std::vector<const Group*> places_of(const std::vector<Group>& groups) {
+  std::vector<const Group*> places;
+  for (const Group& group : groups) {
+    const auto same = [&group](const Group* p) { return p->target == group.target && p->cell == group.cell; };
+    if (group.target != "dense" && std::none_of(places.begin(), places.end(), same)) places.push_back(&group);
+  }
+  return places;
+}
+
+/// The arm there; the dense arm stands beside every target, and beside every cell where no axis touches it.
+const Group* arm_at(const std::vector<Group>& groups, const std::string& arm, const Group& place) {
+  if (arm != "dense") return find_group(groups, arm, place.target, place.cell);
+  const Group* dense = find_group(groups, arm, "dense", place.cell);
+  return dense != nullptr ? dense : find_group(groups, arm, "dense", {});
+}
+
+ContrastResult one_contrast(const ContrastSpec& spec, const Group& place, const Group& treatment,
+                            const Group& control) {
+  const Pairs pairs = pair_by_seed(treatment, control);
+  const auto loss = [](const RunRecord& run) { return run.val_loss; };
+  const std::vector<double> with = values_of(pairs.treatment, loss), without = values_of(pairs.control, loss);
+  ContrastResult result;
+  result.name = spec.name;
+  result.target = place.target;
+  result.treatment = spec.treatment;
+  result.control = spec.control;
+  result.cell = place.cell;
+  result.primary = spec.primary;
+  result.positive_control = spec.positive_control;
+  for (const RunRecord* run : pairs.treatment) result.seeds.push_back(run->seed);
+  result.differences = differences(without, with);
+  result.paired = paired(result.differences);
+  result.margin_nats = spec.margin_nats;
+  result.p_tost = spec.margin_nats > 0 ? tost(result.differences, spec.margin_nats).p : nan;
+  result.holm_p = result.holm_p_tost = nan;
+  result.variance_ratio = variance_ratio(with, without);
+  result.ci95_documents = over_documents(pairs);
+  add_absorption(result, pairs.treatment);
+  return result;
+}
+
+bool in_family(const ContrastResult& result) {
+  return result.primary && !result.exploratory;
+}
+
+/// Holm over every primary contrast x target x cell, once for the t tests and once for the equivalence tests.
+void adjust(std::vector<ContrastResult>& results) {
+  std::vector<double> p_t, p_tost;
+  for (const ContrastResult& result : results) {
+    if (!in_family(result)) continue;
+    p_t.push_back(result.paired.p_t);
+    p_tost.push_back(result.p_tost);
+  }
+  const std::vector<double> holm_t = holm(p_t), holm_tost = holm(p_tost);
+  size_t member = 0;
+  for (ContrastResult& result : results) {
+    if (!in_family(result)) continue;
+    result.holm_p = holm_t[member];
+    result.holm_p_tost = holm_tost[member++];
+  }
+}
+
+std::string judge(const ContrastResult& result, const std::vector<Concentration>& concentration) {
+  const bool family = in_family(result);
+  const std::string word(name(verdict({result.paired.n, result.paired.mean, family ? result.holm_p : result.paired.p_t,
+                                       family ? result.holm_p_tost : result.p_tost, result.positive_control})));
+  // A planted control shows by itself that masks matter: its dense arm may well attend to everything.
+  if (result.target != "attention" || result.positive_control) return word;
+  return with_masks(word, masks_in(concentration, result.cell));
+}
+
+}  // namespace
+
+Masks masks_in(const std::vector<Concentration>& concentration, const Cell& cell) {
+  const Concentration* found = nullptr;
+  for (const Concentration& line : concentration)
+    if (line.cell == cell || (line.cell.empty() && found == nullptr)) found = &line;
+  if (found == nullptr || found->random_cost.n < 2) return Masks::untested;
+  return found->matters ? Masks::matter : Masks::do_not_matter;
+}
+
+std::string with_masks(const std::string& verdict, Masks masks) {
+  if (masks == Masks::matter || verdict.starts_with("undecided")) return verdict;
+  return masks == Masks::untested ? "undecided (no dense arm says whether masks matter)"
+                                  : "undecided (masks do not matter here)";
+}
+
+std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector<Group>& groups,
+                                           const std::vector<std::string>& locked,
+                                           const std::vector<Concentration>& concentration) {
+  std::vector<ContrastResult> results;
+  for (const ContrastSpec& spec : study.contrasts) {
+    for (const Group* place : places_of(groups)) {
+      const Group* treatment = arm_at(groups, spec.treatment, *place);
+      const Group* control = arm_at(groups, spec.control, *place);
+      if (treatment == nullptr || control == nullptr) continue;
+      results.push_back(one_contrast(spec, *place, *treatment, *control));
+      results.back().exploratory = std::find(locked.begin(), locked.end(), spec.name) == locked.end();
+    }
+  }
+  adjust(results);
+  for (ContrastResult& result : results) result.verdict = judge(result, concentration);
+  return results;
+}
+
+}  // namespace absorb

@@ -1,0 +1,66 @@
+#include "studies/estimate.h"
+
+#include <torch/types.h>
+
+#include <ATen/Parallel.h>
+
+#include <chrono>
+
+#include "studies/runner.h"
+#include "training/data/vocabulary.h"
+
+namespace absorb {
+namespace {
+
+// Of the rate of a bare matrix product, what a whole training step reaches: measured at the small and the paper size.
+constexpr double efficiency = 0.4;
+
+double operations_per_second(at::Device device) {
+  if (device.is_cuda()) return 200e12;  // TF32 on an H100 or H200, attainable
+  const int64_t n = 384;
+  const Tensor a = at::ones({n, n}), b = at::ones({n, n});
+  at::mm(a, b);
+  const auto start = std::chrono::steady_clock::now();
+  constexpr int repeats = 5;
+  for (int i = 0; i < repeats; ++i) at::mm(a, b);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return 2.0 * static_cast<double>(n * n * n) * repeats / seconds;
+}
+
+}  // namespace
+
+Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs) {
+  Cost cost;
+  at::set_num_threads(1);
+  const double rate = operations_per_second(device) * efficiency;
+  std::uintmax_t largest = 0;
+  for (const RunSpec& run : plan.runs) {
+    if (is_closed(run)) continue;
+    const Size size = size_of(run.settings, stated_vocabulary(run.settings.data));
+    const TrainingSettings& t = run.settings.training;
+    const double tokens = static_cast<double>(t.steps * t.batch * run.settings.model.context);
+    cost.seconds += 3 * size.flops_per_token * tokens / rate;
+    const auto weights = static_cast<std::uintmax_t>(size.parameters.unique) * 4;
+    cost.final_bytes += weights + static_cast<std::uintmax_t>(t.steps) * 200 + 100000;
+    largest = std::max(largest, weights);
+  }
+  cost.peak_bytes = cost.final_bytes + largest * 9 * static_cast<std::uintmax_t>(jobs);  // three checkpoints of three
+  return cost;
+}
+
+std::string describe_sizes(const RunPlan& plan, const std::string& match) {
+  std::string out = match == "none" ? std::string("targets are not matched\n")
+                                    : fmt::format("targets are matched to the dense model by {}\n",
+                                                  match == "parameters" ? "total parameters" : "active operations");
+  out += fmt::format("{:<10}{:>14}{:>12}{:>12}{:>12}{:>12}{:>12}{:>10}{:>12}\n", "target", "width", "unique", "untied",
+                     "non-embed", "module", "router", "MFLOP/tok", "difference");
+  for (const Matched& m : plan.matched) {
+    const ParameterCounts& p = m.size.parameters;
+    const std::string width = m.hidden > 0 ? fmt::format("expert {}", m.hidden) : fmt::format("ff {}", m.feed_forward);
+    out += fmt::format("{:<10}{:>14}{:>12}{:>12}{:>12}{:>12}{:>12}{:>10.2f}{:>11.3f}%\n", m.target, width, p.unique,
+                       p.untied, p.non_embedding, p.module, p.router, m.size.flops_per_token / 1e6, 100 * m.difference);
+  }
+  return out;
+}
+
+}  // namespace absorb

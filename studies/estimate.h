@@ -1,0 +1,20 @@
+// What a study will cost before it runs: for --dry-run and for the check that the disk is large enough.
+#pragma once
+
+#include "studies/plan.h"
+
+namespace absorb {
+
+struct Cost {
+  double seconds = 0;  // of all open runs, one after the other
+  std::uintmax_t final_bytes = 0, peak_bytes = 0;
+};
+
+/// Time from forward operations x 3 at the rate that a matrix product reaches here and now (a GPU: its data sheet's);
+/// a rough figure. Bytes: weights that stay, and the checkpoints of `jobs` runs at a time.
+Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs);
+
+/// Parameters, operations and the matched width of every target, as a table.
+std::string describe_sizes(const RunPlan& plan, const std::string& match);
+
+}  // namespace absorb

@@ -1,0 +1,181 @@
+#include "studies/plan.h"
+
+#include <set>
+
+#include "core/error.h"
+#include "training/data/vocabulary.h"
+
+namespace absorb {
+namespace {
+
+using Cell = std::vector<std::pair<std::string, Json>>;
+
+std::vector<Cell> cells_of(const Study& study) {
+  std::vector<Cell> cells = {{}};
+  for (const AxisSpec& axis : study.axes) {
+    std::vector<Cell> next;
+    for (const Cell& cell : cells)
+      for (const Json& value : axis.values) {
+        next.push_back(cell);
+        next.back().emplace_back(axis.key, value);
+      }
+    cells = std::move(next);
+  }
+  return cells;
+}
+
+std::string text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+std::string folder_safe(std::string name) {
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '_') c = '_';
+  return name;
+}
+
+class Planner {
+ public:
+  Planner(const Study& study, const Path& runs) : study_(study) { plan_.folder = runs / study.settings.name; }
+
+  RunPlan plan() {
+    for (const Cell& cell : cells_of(study_)) {
+      add_arm({"dense", {}, {}}, "dense", cell);
+      for (const std::string& target : study_.settings.targets)
+        for (const ArmSpec& arm : study_.arms)
+          if (arm.targets.empty() || std::count(arm.targets.begin(), arm.targets.end(), target) > 0)
+            add_arm(arm, target, cell);
+    }
+    for (RunSpec& run : plan_.runs) resolve_moments(run);
+    return std::move(plan_);
+  }
+
+ private:
+  Settings tables(const Settings& overrides, const Cell& cell) const {
+    Settings all = study_.base;
+    all.merge(overrides);
+    for (const auto& [key, value] : cell)
+      all.merge(Settings::from_json(value, study_.file.string() + ": axis " + key).under(key));
+    return all;
+  }
+
+  // Widths come from the study's own [routing], so that the arms of a target share one backbone bit for bit.
+  void match(RunSettings& run, const Cell& cell) {
+    const int64_t vocabulary = stated_vocabulary(run.data);
+    RunSettings reference = read_run_settings(tables({}, cell), run.target, run.seed);
+    reference.model = run.model;
+    const Target target = target_named(run.target);
+    if (target.attention && (reference.attention.router.type.empty() || reference.attention.selection.type.empty()))
+      reference.attention = run.attention;
+    if (target.moe && (reference.moe.router.type.empty() || reference.moe.selection.type.empty()))
+      reference.moe = run.moe;
+    const Matched matched = match_to_dense(reference, study_.settings.match, vocabulary);
+    run.model = reference.model;
+    const auto same = [&](const Matched& m) {
+      return m.target == matched.target && m.size.parameters.unique == matched.size.parameters.unique;
+    };
+    if (std::none_of(plan_.matched.begin(), plan_.matched.end(), same)) plan_.matched.push_back(matched);
+    size_of(run, vocabulary);  // builds the arm's own routes once, so that whatever they refuse is said now
+  }
+
+  void add_arm(const ArmSpec& arm, const std::string& target, const Cell& cell) {
+    for (const int64_t seed : study_.settings.seeds) {
+      RunSpec spec;
+      spec.arm = arm.name;
+      spec.settings = read_run_settings(tables(arm.overrides, cell), target, seed);
+      match(spec.settings, cell);
+      spec.identity = identity(spec.settings);
+      if (arm.name == "dense" && !dense_seen_.insert(spec.identity).second) continue;
+      std::string name = arm.name + (target == "dense" ? "" : "." + target);
+      for (const auto& [key, value] : cell) {
+        if (target == "dense" && key.starts_with("routing.")) continue;  // the dense model has no routing
+        spec.cell[key] = text(value);
+        name += '.' + folder_safe(text(value));
+      }
+      spec.folder = plan_.folder / name / fmt::format("seed-{}", seed);
+      plan_.runs.push_back(std::move(spec));
+    }
+  }
+
+  void resolve_moments(RunSpec& run) const {
+    const Target target = target_named(run.settings.target);
+    std::string of = target.attention ? run.settings.attention.moments_of : "";
+    if (of.empty() && target.moe) of = run.settings.moe.moments_of;
+    if (of.empty()) return;
+    for (const RunSpec& other : plan_.runs)
+      if (other.arm == of && other.settings.target == run.settings.target && other.cell == run.cell &&
+          other.settings.seed == run.settings.seed)
+        run.moments_run = other.folder;
+    require(!run.moments_run.empty() && of != run.arm, "{}: arm \"{}\": routing.moments_of = \"{}\" names no other arm "
+            "of target {}", study_.file.string(), run.arm, of, run.settings.target);
+  }
+
+  const Study& study_;
+  RunPlan plan_;
+  std::set<std::string> dense_seen_;
+};
+
+}  // namespace
+
+RunPlan plan_runs(const Study& study, const Path& runs) { return Planner(study, runs).plan(); }
+
+std::optional<TwoByTwo> two_by_two(const RunPlan& plan) {
+  TwoByTwo both;
+  for (const RunSpec& run : plan.runs) {
+    if (run.settings.target != "both") continue;
+    const bool attention = run.settings.attention.frozen, moe = run.settings.moe.frozen;
+    std::string& corner = attention ? (moe ? both.rr : both.rl) : (moe ? both.lr : both.ll);
+    if (corner.empty()) corner = run.arm;
+  }
+  if (both.ll.empty() || both.rl.empty() || both.lr.empty() || both.rr.empty()) return std::nullopt;
+  return both;
+}
+
+std::vector<std::string> differences(const Json& before, const Json& after, const std::string& prefix) {
+  std::vector<std::string> out;
+  std::set<std::string> keys;
+  for (const Json* side : {&before, &after})
+    for (const auto& [key, value] : side->items()) keys.insert(key);
+  for (const std::string& key : keys) {
+    const std::string name = prefix + key;
+    const Json a = before.value(key, Json()), b = after.value(key, Json());
+    if (a.is_object() && b.is_object()) {
+      for (std::string& line : differences(a, b, name + '.')) out.push_back(std::move(line));
+    } else if (a != b) {
+      out.push_back(fmt::format("{}: {} -> {}", name, a.is_null() ? "absent" : a.dump(), b.is_null() ? "absent" : b.dump()));
+    }
+  }
+  return out;
+}
+
+void refuse_changed_runs(const RunPlan& plan) {
+  for (const RunSpec& run : plan.runs) {
+    const Path file = run.folder / "settings.json";
+    if (!std::filesystem::exists(file)) continue;
+    const Json stored = Json::parse(read_file(file), nullptr, false);
+    if (stored.is_object() && identity(run_settings_from_json(stored, file.string())) == run.identity) continue;
+    std::string text;
+    for (const std::string& line : differences(stored, write_run_settings(run.settings))) text += (text.empty() ? "" : "; ") + line;
+    user_error("{} was trained with other settings: {}; give the study another name, or another --runs folder",
+               run.folder.string(), text);
+  }
+}
+
+std::vector<std::string> locked_contrasts(const Path& folder) {
+  std::vector<std::string> names;
+  if (!std::filesystem::exists(folder / "analysis.lock")) return names;
+  const Json lock = Json::parse(read_file(folder / "analysis.lock"), nullptr, false);
+  require(lock.is_object(), "{}: is no JSON", (folder / "analysis.lock").string());
+  for (const Json& contrast : lock.at("contrasts")) names.push_back(contrast.at("name"));
+  return names;
+}
+
+std::vector<std::string> lock_analysis(const Study& study, const Path& folder) {
+  if (!std::filesystem::exists(folder / "analysis.lock")) {
+    Json contrasts = Json::array();
+    for (const ContrastSpec& contrast : study.contrasts) contrasts.push_back(write_settings(contrast));
+    std::filesystem::create_directories(folder);
+    write_file(folder / "analysis.lock", Json{{"contrasts", contrasts}}.dump(2) + '\n');
+  }
+  return locked_contrasts(folder);
+}
+
+}  // namespace absorb

@@ -1,0 +1,44 @@
+// The runs of a study: every arm x target x axis cell x seed with its resolved settings, folder and identity.
+#pragma once
+
+#include <optional>
+
+#include "studies/analysis.h"
+#include "studies/matching.h"
+
+namespace absorb {
+
+struct RunSpec {
+  std::string arm;
+  std::map<std::string, std::string> cell;  // axis key -> value as text
+  RunSettings settings;
+  std::string identity;
+  Path folder;       // <runs>/<study>/<arm>.<target>[.<axis values>]/seed-<n>
+  Path moments_run;  // the finished run whose moments this one needs, or empty
+  std::string name() const { return folder.parent_path().filename().string() + "/" + folder.filename().string(); }
+};
+
+struct RunPlan {
+  Path folder;  // <runs>/<study>
+  std::vector<RunSpec> runs;
+  std::vector<Matched> matched;  // one per target and cell
+};
+
+/// Resolves everything; UserError on whatever the study file gets wrong. Reads no corpus.
+RunPlan plan_runs(const Study& study, const Path& runs);
+
+/// The arms of target both that make the 2 x 2, by which routers are frozen; absent if a corner is missing.
+std::optional<TwoByTwo> two_by_two(const RunPlan& plan);
+
+/// UserError with the difference when a run's folder holds other settings than planned.
+void refuse_changed_runs(const RunPlan& plan);
+/// One line per key whose value differs between two JSON objects: "training.steps: 100 -> 200".
+std::vector<std::string> differences(const Json& before, const Json& after, const std::string& prefix = "");
+
+/// Writes <study>/analysis.lock before the first step: names and margins of the contrasts. Later contrasts aren't added.
+/// Returns the names in the lock.
+std::vector<std::string> lock_analysis(const Study& study, const Path& folder);
+/// The names in an existing lock; empty when there is none.
+std::vector<std::string> locked_contrasts(const Path& folder);
+
+}  // namespace absorb

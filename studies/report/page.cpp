@@ -1,0 +1,100 @@
+#include "studies/report/page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "studies/report/html.h"
+#include "studies/report/parts.h"
+#include "studies/report/style.h"
+#include "studies/wording.h"
+
+namespace absorb {
+namespace report {
+
+std::string arm_class(const Study& study, const std::string& arm) {
+  if (arm == "dense") return "arm-7";
+  const auto found =
+      std::find_if(study.arms.begin(), study.arms.end(), [&](const ArmSpec& a) { return a.name == arm; });
+  return fmt::format("arm-{}", (found - study.arms.begin()) % 7);
+}
+
+std::string verdict_class(const std::string& verdict) {
+  if (verdict.starts_with("different")) return "decided";
+  return verdict == "equivalent" ? "tie" : "open";
+}
+
+namespace {
+
+std::string answer_item(const std::string& verdict, const std::string& label, const std::string& sentence) {
+  const std::string kind = verdict_class(verdict);
+  return fmt::format("<li class=\"{}\"><span class=\"tag {}\">{}</span><span class=\"tag\">{}</span>{}</li>\n", kind,
+                     kind, typeset(verdict), typeset(label), typeset(sentence));
+}
+
+std::string answers(const Material& material) {
+  std::string items;
+  for (const ContrastResult& row : material.analysis.contrasts)
+    items += answer_item(row.verdict, kind(row), answer(row));
+  for (const SeverityResult& row : material.analysis.severity)
+    items += answer_item(row.verdict, row.exploratory ? "severity, exploratory" : "severity", answer(row));
+  if (items.empty()) return "<p>No contrast has both of its arms yet.</p>\n";
+  return "<ul class=\"answers\">\n" + items + "</ul>\n" + concentration(material);
+}
+
+std::string progress(const Material& material) {
+  int64_t done = 0, failed = 0;
+  for (const RunRecord& run : material.records) {
+    done += run.state == "done" ? 1 : 0;
+    failed += run.state == "failed" ? 1 : 0;
+  }
+  const auto all = static_cast<int64_t>(material.records.size());
+  std::string out = fmt::format("{} of {} runs done", done, all);
+  if (failed > 0) out += fmt::format(", {} failed", failed);
+  return out +
+         fmt::format("; {} seeds; loss in nats per token on held-out text.", material.study.settings.seeds.size());
+}
+
+std::string header(const Material& material) {
+  const StudySettings& settings = material.study.settings;
+  std::string out =
+      fmt::format("<header>\n<p class=\"kicker\">absorb study: {}</p>\n<h1>{}</h1>\n<p class=\"meta\">{}</p>\n",
+                  typeset(settings.name), typeset(settings.question.empty() ? settings.name : settings.question),
+                  typeset(progress(material)));
+  if (!settings.note.empty()) out += fmt::format("<p class=\"note\" role=\"note\">{}</p>\n", typeset(settings.note));
+  return out + "</header>\n";
+}
+
+std::string head(const Study& study) {
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src "
+      "data:\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{} | absorb</title>\n"
+      "<link rel=\"icon\" href=\"data:,\">\n<style>{}</style>\n</head>\n<body>\n",
+      escape(study.settings.name), style_sheet);
+}
+
+std::string runs(const Material& material) {
+  return "<details>\n<summary>Every run</summary>\n" + run_table(material) + "</details>\n";
+}
+
+}  // namespace
+}  // namespace report
+
+std::string report_page(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis) {
+  using namespace report;
+  const std::vector<Group> groups = group_runs(study, records);
+  const Material material{study, records, analysis, groups};
+  return head(study) + report::header(material) + "<main>\n" + section("answers", "Answers", answers(material)) +
+         section("gaps", "Gaps", forest(material) + contrast_tables(material) + severity_table(material)) +
+         section("losses", "Losses", curves(material) + arm_table(material)) +
+         section("absorption", "Absorption", swap_against_gap(material)) +
+         section("health", "Router health", health_table(material)) +
+         section("confounds", "Confounds", confound_table(material)) +
+         section("methods", "Methods", methods(material)) +
+         section("provenance", "Provenance", provenance_table(material) + runs(material)) +
+         "</main>\n<footer>Written by absorb. Numbers at full precision: results.json, runs.csv, evals.csv and "
+         "contrasts.csv beside this page.</footer>\n</body>\n</html>\n";
+}
+
+}  // namespace absorb

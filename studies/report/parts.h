@@ -1,0 +1,45 @@
+// The parts of report.html, one source each. Each returns HTML, or nothing where the study has nothing to show there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "studies/analysis.h"
+#include "studies/groups.h"
+
+namespace absorb::report {
+
+/// One page's material.
+struct Material {
+  const Study& study;
+  const std::vector<RunRecord>& records;
+  const StudyAnalysis& analysis;
+  const std::vector<Group>& groups;
+};
+
+// tables.cpp, tables_runs.cpp
+std::string contrast_tables(const Material& material);
+std::string severity_table(const Material& material);
+std::string arm_table(const Material& material);
+std::string confound_table(const Material& material);
+std::string health_table(const Material& material);
+std::string run_table(const Material& material);
+/// The concentration line, one paragraph a cell.
+std::string concentration(const Material& material);
+
+// Figures
+std::string forest(const Material& material);            // forest.cpp: gaps in nats
+std::string curves(const Material& material);            // curves.cpp: valid loss against tokens
+std::string swap_against_gap(const Material& material);  // scatter.cpp
+
+// methods.cpp, provenance.cpp
+std::string methods(const Material& material);
+std::string provenance_table(const Material& material);
+
+/// The class of an arm's colour and dash ("arm-0" ... "arm-7"), the same in every figure: dense is 7, others take the
+/// place that they have in the study.
+std::string arm_class(const Study& study, const std::string& arm);
+/// "decided", "tie", "open": how a verdict is coloured.
+std::string verdict_class(const std::string& verdict);
+
+}  // namespace absorb::report

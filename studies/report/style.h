@@ -1,0 +1,87 @@
+// The style sheet of report.html. Colours are Okabe and Ito's, which readers with any common colour blindness tell
+// apart; a dash tells the arms apart as well. Dark mode lightens them.
+#pragma once
+
+namespace absorb::report {
+
+inline constexpr const char* style_sheet = R"css(
+:root{--paper:#fff;--ink:#1c1e21;--soft:#5a6068;--rule:#d9dce0;--wash:#f5f6f8;--band:#e4e8ee;--accent:#0b5c8f;
+--c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#b0568a;--c4:#b57a00;--c5:#3d8fc4;--c6:#7a5195;--c7:#6b7077;
+--decided:#0b5c8f;--tie:#00704f;--open:#6b7077;--note:#8a4b00;--note-wash:#fdf3e3;color-scheme:light dark}
+@media (prefers-color-scheme:dark){:root{--paper:#15181c;--ink:#e4e6e9;--soft:#a3aab3;--rule:#363c44;--wash:#1d2126;
+--band:#2a3038;--accent:#7cc0ee;--c0:#56b4e9;--c1:#f0884a;--c2:#3cc79b;--c3:#dd94bd;--c4:#e6b23a;--c5:#9ad0f2;
+--c6:#b99ad8;--c7:#a3aab3;--decided:#7cc0ee;--tie:#5fd0a8;--open:#a3aab3;--note:#f2c078;--note-wash:#2d2417}}
+*{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 "Source Serif 4",Charter,"Bitstream Charter",
+Cambria,Georgia,"DejaVu Serif",serif;font-variant-numeric:lining-nums tabular-nums;overflow-wrap:break-word}
+main,header,footer{max-width:1080px;margin:0 auto;padding:0 28px}
+header{padding-top:40px}
+h1{font-size:1.85rem;line-height:1.25;margin:.2rem 0 .6rem;font-weight:600;text-wrap:balance}
+h2{font-size:1.2rem;margin:2.6rem 0 .7rem;padding-top:.7rem;border-top:1px solid var(--rule);font-weight:600}
+p{margin:.5rem 0 .8rem;max-width:46rem}
+a{color:var(--accent)}
+.kicker,.meta,figcaption,caption,th,nav,.legend,.tag,svg text,table,footer{font-family:Inter,"Segoe UI",Roboto,
+"Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
+.kicker{font-size:.82rem;letter-spacing:.06em;color:var(--soft);margin:0}
+.meta{font-size:.86rem;color:var(--soft)}
+.note{border-left:4px solid var(--note);background:var(--note-wash);color:var(--note);padding:.6rem .9rem;
+margin:1rem 0;font-weight:600;max-width:none}
+.answers{list-style:none;margin:.4rem 0 0;padding:0}
+.answers li{padding:.6rem 0 .6rem 1rem;border-left:3px solid var(--rule);margin:.5rem 0;max-width:56rem}
+.answers li.decided{border-color:var(--decided)}.answers li.tie{border-color:var(--tie)}
+.tag{display:inline-block;font-size:.74rem;border:1px solid currentColor;border-radius:3px;padding:.02rem .4rem;
+margin-right:.55rem;color:var(--open);vertical-align:.08em;white-space:normal}
+.tag.decided{color:var(--decided)}.tag.tie{color:var(--tie)}
+.scroll{overflow-x:auto;margin:.8rem 0 1.4rem;max-width:100%}
+.scroll:focus-visible{outline:2px solid var(--accent);outline-offset:3px}
+table{border-collapse:collapse;font-size:.84rem;line-height:1.4;min-width:min(100%,34rem);
+border-top:1.5px solid var(--ink);border-bottom:1.5px solid var(--ink)}
+caption{caption-side:top;text-align:left;color:var(--soft);font-size:.84rem;padding:0 0 .5rem;max-width:60rem}
+th,td{padding:.32rem .75rem .32rem 0;text-align:left;vertical-align:baseline}
+th:last-child,td:last-child{padding-right:0}
+thead th{border-bottom:1px solid var(--ink);font-weight:600;vertical-align:bottom}
+tbody th{font-weight:500}
+tbody tr+tr>*{border-top:1px solid var(--rule)}
+.num{text-align:right;white-space:nowrap}
+.fixed{table-layout:fixed;width:100%}
+.fixed th{width:13rem}
+.fixed td{overflow-wrap:anywhere;font-family:ui-monospace,"SFMono-Regular",Consolas,"DejaVu Sans Mono",monospace;
+font-size:.8rem}
+figure{margin:1rem 0 1.6rem}
+figcaption{font-size:.86rem;color:var(--soft);max-width:56rem;margin-top:.5rem}
+.panels{display:flex;flex-wrap:wrap;gap:8px 24px}
+.panels>svg{flex:1 1 420px}
+svg{display:block;width:100%;height:auto}
+svg text{fill:var(--ink);font-size:12.5px}
+svg .inverse{fill:var(--paper);font-weight:600;font-size:11px}
+svg .soft{fill:var(--soft);font-size:11.5px}
+svg .strong{font-weight:600}
+svg .axis{stroke:var(--soft);stroke-width:1}
+svg .grid{stroke:var(--rule);stroke-width:1}
+svg .zero{stroke:var(--ink);stroke-width:1;stroke-dasharray:3 3}
+svg .margin{fill:var(--band)}
+svg .whisker{stroke-width:2.2;stroke:var(--mark,var(--ink))}
+svg .documents{stroke-width:1.2;stroke:var(--mark,var(--ink));stroke-dasharray:2 2}
+svg .dot{fill:var(--mark,var(--ink))}
+svg .seed{fill:none;stroke:var(--mark,var(--ink));stroke-width:1;opacity:.65}
+svg .guide{stroke:var(--soft);stroke-width:.9;stroke-dasharray:2 4}
+.curve{fill:none;stroke:var(--mark);stroke-width:2;stroke-linejoin:round}
+.spread{fill:var(--mark);opacity:.16}
+.arm-0{--mark:var(--c0)}.arm-1{--mark:var(--c1)}.arm-2{--mark:var(--c2)}.arm-3{--mark:var(--c3)}
+.arm-4{--mark:var(--c4)}.arm-5{--mark:var(--c5)}.arm-6{--mark:var(--c6)}.arm-7{--mark:var(--c7)}
+.curve.arm-1{stroke-dasharray:7 3}.curve.arm-2{stroke-dasharray:2 3}.curve.arm-3{stroke-dasharray:9 3 2 3}
+.curve.arm-4{stroke-dasharray:12 4}.curve.arm-5{stroke-dasharray:5 2 1 2 1 2}.curve.arm-6{stroke-dasharray:4 4}
+.curve.arm-7{stroke-dasharray:1.5 2.5}
+.target-attention{--mark:var(--c0)}.target-moe{--mark:var(--c1)}.target-both{--mark:var(--c2)}
+details summary{cursor:pointer;font-family:Inter,"Segoe UI",Arial,"DejaVu Sans",sans-serif;font-size:.9rem;
+color:var(--accent)}
+footer{padding-top:1.5rem;padding-bottom:3rem;color:var(--soft);font-size:.82rem}
+@media (max-width:820px){main,header,footer{padding-left:18px;padding-right:18px}h1{font-size:1.5rem}
+.fixed th{width:9rem}}
+@media print{:root{--paper:#fff;--ink:#000;--soft:#444;--rule:#ccc;--band:#e8e8e8}body{font-size:10pt}
+main,header,footer{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:7.5pt}
+figure,tr,.answers li{break-inside:avoid}h2{break-after:avoid}}
+)css";
+
+}  // namespace absorb::report

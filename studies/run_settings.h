@@ -1,0 +1,29 @@
+// The resolved settings of one run: what its identity is the hash of. Everything that changes a trained weight is in
+// here, and nothing else is.
+#pragma once
+
+#include "training/data/settings.h"
+#include "training/settings.h"
+#include "transformer/model.h"
+
+namespace absorb {
+
+struct RunSettings {
+  std::string target = "dense";
+  int64_t seed = 1;
+  ModelSettings model;
+  RoutingSettings attention, moe;  // routing of each kind; used where the target routes it
+  DataSettings data;
+  TrainingSettings training;
+};
+
+/// Reads [model], [routing] (with the tables `attention` and `moe` laid on last), [data] and [training].
+RunSettings read_run_settings(const Settings& tables, const std::string& target, int64_t seed);
+/// Resolved tables as JSON, defaults included; routing of a kind only where the target uses it.
+Json write_run_settings(const RunSettings& run);
+/// The inverse of write_run_settings.
+RunSettings run_settings_from_json(const Json& resolved, const std::string& name);
+/// Hash of write_run_settings, less what may change without changing a weight (evaluation and checkpoint rhythm, cache).
+std::string identity(const RunSettings& run);
+
+}  // namespace absorb

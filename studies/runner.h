@@ -1,0 +1,30 @@
+// One run from its settings to DONE: claim, train, evaluate, deploy, write. Everything in its folder is whole or absent:
+//
+//   settings.json settings.toml  resolved     metrics.jsonl    a line a step
+//   run.json       provenance     result.json  losses, health, counts
+//   checkpoints/   while it trains             weights.safetensors moments.safetensors documents.safetensors
+//   FAILED         why, or DONE   last of all
+#pragma once
+
+#include "studies/claim.h"
+#include "studies/plan.h"
+#include "training/loop.h"
+
+namespace absorb {
+
+struct RunnerOptions {
+  at::Device device = at::kCPU;
+  std::vector<std::string> argv;
+  int64_t top_k = 0;  // of the concentration line
+  std::function<void(const RunSpec&, const Progress&)> progress;
+  std::function<void(const std::string&)> say;  // one line
+};
+
+enum class RunEnd { done, failed, interrupted };
+
+/// True when DONE or FAILED closes the run.
+bool is_closed(const RunSpec& run);
+/// Trains and closes a run that this process has claimed.
+RunEnd execute(const RunSpec& run, Claim& claim, const RunnerOptions& options);
+
+}  // namespace absorb

@@ -1,0 +1,166 @@
+#include "studies/study.h"
+
+#include <set>
+
+#include "core/error.h"
+#include "transformer/model.h"
+
+namespace absorb {
+
+void fields(Fields& list, ContrastSpec& c) {
+  list.field("name", c.name, "What the contrast is called in every table.");
+  list.field("treatment", c.treatment, "The arm that should be better.");
+  list.field("control", c.control, "The arm it is compared with.");
+  list.field("primary", c.primary, "One of at most three contrasts that carry the study's verdict (Holm).");
+  list.field("positive_control", c.positive_control, "A planted effect: it may be decided with three seeds.");
+  list.field("margin_nats", c.margin_nats, {1e-9, 100}, "Differences within this margin count as a tie (TOST).");
+}
+
+void fields(Fields& list, StudySettings& s) {
+  list.field("name", s.name, "Names the study's folder below --runs.");
+  list.field("question", s.question, "What the study asks, in a sentence.");
+  list.field("extends", s.extends, "A file whose tables this one is laid over, relative to this one.");
+  list.field("note", s.note, "Printed with every table and on the page, such as: a demonstration.");
+  list.field("targets", s.targets, "What is routed, once for every arm: attention, moe, both. `dense` comes with every study.");
+  list.field("seeds", s.seeds, {0, 1LL << 53}, "One run of every arm for each; a seed is a pair across arms.");
+  list.field("match", s.match, {"none", "parameters", "active_flops"},
+             "What targets share with the dense model: total parameters, or forward operations per token.");
+  list.field("top_k", s.top_k, {0, 1 << 20}, "k of the concentration line; 0: an eighth of the context.");
+}
+
+namespace {
+
+bool plain_name(const std::string& name) {
+  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+                              std::string::npos;
+}
+
+// The file itself on top of what it extends, and that on top of what it extends in turn.
+Settings read_with_base(const Path& file, std::set<Path> seen = {}) {
+  require(std::filesystem::exists(file), "{}: there is no such study file", file.string());
+  require(seen.insert(std::filesystem::weakly_canonical(file)).second, "{}: extends itself", file.string());
+  Settings own = Settings::from_file(file);
+  const Settings study = own.table("study");
+  if (!study.has("extends")) return own;
+  require(study.value()["extends"].is_string(), "{}: `extends` must be a string", study.where("extends"));
+  const Path base = file.parent_path() / study.value()["extends"].get<std::string>();
+  require(std::filesystem::exists(base), "{}: extends {}, which doesn't exist", study.where("extends"), base.string());
+  Settings merged = read_with_base(base, seen);
+  merged.merge(own);
+  return merged;
+}
+
+// `routing.frozen = true` in TOML is already a table in a table; keys given as quoted strings with dots are cut here.
+Settings undotted(const Settings& table) {
+  Settings out;
+  bool first = true;
+  for (const auto& [key, value] : table.value().items()) {
+    Settings leaf = Settings::from_json(value, table.where(key)).under(key);
+    if (value.is_object()) leaf = table.table(key).under(key);
+    if (first) out = leaf;
+    else out.merge(leaf);
+    first = false;
+  }
+  return out;
+}
+
+void check_targets(const Settings& where, const std::string& key, const std::vector<std::string>& targets) {
+  for (const std::string& target : targets) {
+    require(target == "attention" || target == "moe" || target == "both",
+            "{}: unknown target \"{}\"; known: attention, moe, both (dense is the baseline of every study)",
+            where.where(key), target);
+    require(std::count(targets.begin(), targets.end(), target) == 1, "{}: target \"{}\" is named twice", where.where(key),
+            target);
+  }
+}
+
+ArmSpec read_arm(const Settings& table) {
+  ArmSpec arm;
+  require(table.has("name") && table.value()["name"].is_string(), "{}: this arm needs a `name`", table.where());
+  arm.name = table.value()["name"];
+  require(plain_name(arm.name), "{}: an arm's name is made of letters, digits, - and _ but got \"{}\"",
+          table.where("name"), arm.name);
+  require(arm.name != "dense", "{}: the arm \"dense\" comes with every study; choose another name", table.where("name"));
+  if (table.has("targets")) {
+    require(table.value()["targets"].is_array(), "{}: `targets` must be an array of strings", table.where("targets"));
+    for (const Json& target : table.value()["targets"]) {
+      require(target.is_string(), "{}: `targets` must be an array of strings", table.where("targets"));
+      arm.targets.push_back(target);
+    }
+    check_targets(table, "targets", arm.targets);
+  }
+  Settings rest = table;
+  rest.erase("name");
+  rest.erase("targets");
+  arm.overrides = undotted(rest);
+  return arm;
+}
+
+AxisSpec read_axis(const Settings& table) {
+  for (const auto& [key, value] : table.value().items())
+    require(key == "key" || key == "values", "{}: unknown key `{}`; an axis has `key` and `values`", table.where(key), key);
+  require(table.has("key") && table.value()["key"].is_string(), "{}: this axis needs a `key`, such as "
+          "\"routing.router.rank\"", table.where());
+  require(table.has("values") && table.value()["values"].is_array() && !table.value()["values"].empty(),
+          "{}: this axis needs `values`, an array", table.where());
+  AxisSpec axis{table.value()["key"], {}};
+  for (const Json& value : table.value()["values"]) {
+    require(std::find(axis.values.begin(), axis.values.end(), value) == axis.values.end(),
+            "{}: the value {} stands twice", table.where("values"), value.dump());
+    axis.values.push_back(value);
+  }
+  return axis;
+}
+
+void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
+  int64_t primary = 0;
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < study.contrasts.size(); ++i) {
+    const ContrastSpec& c = study.contrasts[i];
+    require(!c.name.empty(), "{}: this contrast needs a `name`", tables[i].where());
+    require(names.insert(c.name).second, "{}: two contrasts are called \"{}\"", tables[i].where("name"), c.name);
+    std::vector<std::string> arms = {"dense"};
+    for (const ArmSpec& arm : study.arms) arms.push_back(arm.name);
+    for (const auto& [key, arm] : {std::pair{"treatment", c.treatment}, std::pair{"control", c.control}})
+      require(std::find(arms.begin(), arms.end(), arm) != arms.end(),
+              "{}: contrast \"{}\": its {} names no arm: \"{}\"; arms: {}", tables[i].where(key), c.name, key, arm,
+              join(arms));
+    require(c.treatment != c.control, "{}: contrast \"{}\" compares \"{}\" with itself", tables[i].where("control"),
+            c.name, c.control);
+    primary += c.primary;
+  }
+  require(primary <= 3, "{}: {} primary contrasts; at most 3 can carry a verdict", study.file.string(), primary);
+}
+
+}  // namespace
+
+Study read_study(const Path& file, const std::vector<std::string>& sets) {
+  Settings all = read_with_base(file);
+  for (const std::string& set : sets) all.merge(Settings::from_assignment(set));
+  Study study;
+  study.file = file;
+  const Settings own = all.table("study");
+  require(all.has("study"), "{}: holds no [study]: it can be extended, but not run", file.string());
+  study.settings = read_settings<StudySettings>(own);
+  StudySettings& s = study.settings;
+  require(plain_name(s.name), "{}: study.name is made of letters, digits, - and _ but got \"{}\"", own.where("name"), s.name);
+  require(!s.seeds.empty(), "{}: no seeds: write study.seeds = [1, 2, 3]", own.where("seeds"));
+  for (const int64_t seed : s.seeds)
+    require(std::count(s.seeds.begin(), s.seeds.end(), seed) == 1, "{}: seed {} is repeated", own.where("seeds"), seed);
+  check_targets(own, "targets", s.targets);
+
+  std::set<std::string> names;
+  for (const Settings& table : all.tables("arm")) {
+    study.arms.push_back(read_arm(table));
+    require(names.insert(study.arms.back().name).second, "{}: arm \"{}\" is repeated", table.where("name"),
+            study.arms.back().name);
+  }
+  for (const Settings& table : all.tables("axis")) study.axes.push_back(read_axis(table));
+  for (const Settings& table : all.tables("contrast")) study.contrasts.push_back(read_settings<ContrastSpec>(table));
+  check_contrasts(study, all.tables("contrast"));
+  for (const char* key : {"study", "arm", "axis", "contrast"}) all.erase(key);
+  study.base = all;
+  return study;
+}
+
+}  // namespace absorb

@@ -1,0 +1,138 @@
+#include "studies/work.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <thread>
+
+#include "core/error.h"
+#include "studies/display.h"
+#include "studies/interrupt.h"
+
+extern char** environ;
+
+namespace absorb {
+namespace {
+
+int64_t closed_runs(const RunPlan& plan) { return std::count_if(plan.runs.begin(), plan.runs.end(), is_closed); }
+
+WorkResult tally(const RunPlan& plan) {
+  WorkResult result;
+  for (const RunSpec& run : plan.runs) {
+    if (std::filesystem::exists(run.folder / "DONE")) ++result.done;
+    else if (std::filesystem::exists(run.folder / "FAILED")) ++result.failed;
+    else ++result.open;
+  }
+  result.interrupted = interrupted();
+  return result;
+}
+
+void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(300)); }
+
+// Whether the run that this one takes its moments from lets it start; if that one failed, so does this one.
+bool is_ready(const RunSpec& run) {
+  if (run.moments_run.empty() || std::filesystem::exists(run.moments_run / "DONE")) return true;
+  if (std::filesystem::exists(run.moments_run / "FAILED")) {
+    std::filesystem::create_directories(run.folder);
+    write_file(run.folder / "FAILED", "the run whose moments it needs failed\n");
+  }
+  return false;
+}
+
+class Worker {
+ public:
+  Worker(const RunPlan& plan, const WorkOptions& options) : plan_(plan) {
+    if (!options.worker) display_.emplace(static_cast<int64_t>(plan.runs.size()), closed_runs(plan));
+    runner_.device = options.device;
+    runner_.argv = options.argv;
+    runner_.top_k = options.top_k;
+    runner_.say = [this](const std::string& line) {
+      if (display_) display_->say(line);
+      else std::fprintf(stderr, "%s\n", line.c_str());
+    };
+    runner_.progress = [this](const RunSpec& run, const Progress& p) {
+      if (display_)
+        display_->update({{run.name(), p.step, p.steps, p.loss, p.tokens_per_second, p.seconds_left}}, closed_runs(plan_));
+    };
+  }
+
+  void run() {
+    while (!interrupted()) {
+      const bool worked = one_round();
+      if (worked) continue;
+      if (closed_runs(plan_) == static_cast<int64_t>(plan_.runs.size())) return;
+      pause();  // what is open is held by a live worker, or waits for another run; a dead one's claim can be taken
+    }
+  }
+
+ private:
+  bool one_round() {
+    bool worked = false;
+    for (const RunSpec& run : plan_.runs) {
+      if (interrupted()) return worked;
+      if (is_closed(run) || !is_ready(run)) continue;
+      std::optional<Claim> claim = Claim::take(run.folder);
+      if (!claim || is_closed(run)) continue;
+      worked = true;
+      if (execute(run, *claim, runner_) == RunEnd::interrupted) return worked;
+    }
+    return worked;
+  }
+
+  const RunPlan& plan_;
+  std::optional<Display> display_;
+  RunnerOptions runner_;
+};
+
+std::vector<ActiveRun> active_runs(const RunPlan& plan) {
+  std::vector<ActiveRun> active;
+  for (const RunSpec& run : plan.runs) {
+    if (is_closed(run)) continue;
+    const auto claim = live_claim(run.folder);
+    if (!claim) continue;
+    const Json p = claim->value("progress", Json::object());
+    active.push_back({run.name(), p.value("step", int64_t{0}), p.value("steps", int64_t{0}), p.value("loss", 0.0),
+                      p.value("tokens_per_sec", 0.0), p.value("seconds_left", 0.0)});
+  }
+  return active;
+}
+
+pid_t spawn(const std::vector<std::string>& argv) {
+  std::vector<char*> raw;
+  for (const std::string& argument : argv) raw.push_back(const_cast<char*>(argument.c_str()));
+  raw.push_back(nullptr);
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, raw.data(), environ);
+  check(error == 0, "a worker process can't be started: {}", std::strerror(error));
+  return pid;
+}
+
+// Worker processes train; this one shows how far they are and passes signals on.
+void supervise(const RunPlan& plan, const WorkOptions& options) {
+  const int64_t closed = closed_runs(plan), total = static_cast<int64_t>(plan.runs.size());
+  Display display(total, closed);
+  std::vector<pid_t> workers;
+  for (int64_t i = 0; i < std::min(options.jobs, total - closed); ++i) workers.push_back(spawn(options.worker_argv));
+  bool passed_on = false;
+  while (!workers.empty()) {
+    if (interrupted() && !passed_on) {
+      for (const pid_t worker : workers) ::kill(worker, SIGTERM);
+      passed_on = true;
+    }
+    std::erase_if(workers, [](pid_t worker) { return ::waitpid(worker, nullptr, WNOHANG) == worker; });
+    display.update(active_runs(plan), closed_runs(plan));
+    pause();
+  }
+}
+
+}  // namespace
+
+WorkResult work(const RunPlan& plan, const WorkOptions& options) {
+  catch_interrupts();
+  if (options.jobs > 1 && !options.worker) supervise(plan, options);
+  else Worker(plan, options).run();
+  return tally(plan);
+}
+
+}  // namespace absorb
