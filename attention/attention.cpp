@@ -27,7 +27,8 @@ Attention::Attention(Site site, const AttentionSettings& settings, const Attenti
 }
 
 RoutingTask Attention::task() const {
-  return {shape_.width, shape_.heads, 0, Visible::causal, {shape_.layer, Part::attention_router, 0}};
+  return {shape_.width, shape_.heads, 0, Visible::causal, {shape_.layer, Part::attention_router, 0},
+          shape_.context};
 }
 
 Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {

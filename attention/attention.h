@@ -13,7 +13,7 @@ struct AttentionSettings {
 void fields(Fields& list, AttentionSettings& settings);
 
 struct AttentionShape {
-  int64_t layer = 0, width = 0, heads = 1;
+  int64_t layer = 0, width = 0, heads = 1, context = 0;
   double dropout = 0, init_std = 0.02;
 };
 

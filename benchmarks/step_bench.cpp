@@ -1,5 +1,6 @@
 // A whole training step - forward, backward, clipping, AdamW - as a run of a study takes it, for size x arm:
 // step/small/dense ... step/paper/both. Steps are timed one by one, since the machine's own work makes means useless.
+#include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <benchmark/benchmark.h>
 #include <torch/types.h>
@@ -24,6 +25,7 @@ class Run {
         parameters_(/*seed=*/1),
         model_(size.model, size.vocabulary, target_named(arm).moe, parameters_),
         routes_(make_routes(model_, target_named(arm), size.attention, size.moe, parameters_)) {
+    at::manual_seed(1);  // LibTorch's generator draws the tokens: the same loss in every run
     parameters_.gather(at::kCPU);
     TrainingSettings settings;
     settings.learning_rate = 3e-4;

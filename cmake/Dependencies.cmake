@@ -15,3 +15,8 @@ get_target_property(absorb_fmt_installed fmt::fmt IMPORTED_LOCATION_NONE)
 get_target_property(absorb_fmt_soname fmt::fmt IMPORTED_SONAME_NONE)
 set(absorb_fmt "${CMAKE_BINARY_DIR}/${absorb_fmt_soname}")
 configure_file("${absorb_fmt_installed}" "${absorb_fmt}" COPYONLY)
+
+# LibTorch ships headers of another fmt without its code: ours must be found first, through a folder that holds no more.
+find_path(absorb_fmt_headers NAMES fmt/core.h PATHS /usr/include NO_DEFAULT_PATH REQUIRED)
+file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fmt")
+file(CREATE_LINK "${absorb_fmt_headers}/fmt" "${CMAKE_BINARY_DIR}/fmt/fmt" SYMBOLIC)

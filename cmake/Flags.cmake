@@ -16,6 +16,7 @@ target_compile_options(absorb_flags INTERFACE
   "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror;--Werror=all-warnings;--expt-relaxed-constexpr>")
 target_compile_definitions(absorb_flags INTERFACE XXH_INLINE_ALL TOML_HEADER_ONLY=1)
 target_include_directories(absorb_flags INTERFACE "${CMAKE_SOURCE_DIR}")
+target_include_directories(absorb_flags SYSTEM BEFORE INTERFACE "${CMAKE_BINARY_DIR}/fmt")
 target_link_libraries(absorb_flags INTERFACE absorb_torch "${absorb_fmt}" nlohmann_json::nlohmann_json)
 
 # torch/types.h takes 9 s to read, precompiled 2 s. One target owns it and the others reuse it.

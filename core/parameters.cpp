@@ -43,10 +43,11 @@ Component component_from_string(std::string_view text) {
   for (std::size_t part = 0; part < part_names.size(); ++part) {
     Component component{-1, static_cast<Part>(part), 0};
     std::string_view rest = text;
-    if (int64_t layer = 0; std::from_chars(rest.data(), rest.data() + rest.find('.'), layer).ec == std::errc{} &&
-                           rest.find('.') != std::string_view::npos) {
+    const auto dot = rest.find('.');
+    if (int64_t layer = 0; dot != std::string_view::npos &&
+                           std::from_chars(rest.data(), rest.data() + dot, layer).ec == std::errc{}) {
       component.layer = layer;
-      rest.remove_prefix(rest.find('.') + 1);
+      rest.remove_prefix(dot + 1);
     }
     if (component.part == Part::expert && rest.starts_with("expert.")) {
       rest.remove_prefix(7);

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <regex>
 #include <sstream>
 #include <toml++/toml.h>
 
@@ -217,7 +218,15 @@ void Settings::erase(const std::string& key) {
 std::string Settings::toml() const {
   std::ostringstream out;
   out << toml::toml_formatter{to_toml(value_), toml::toml_formatter::default_flags & ~toml::format_flags::indentation} << '\n';
-  return out.str();
+  // toml++ writes 0.1 as 0.10000000000000001: say it as shortly as it can be read back.
+  static const std::regex long_number(R"((^|[ ,\[])(-?\d+\.\d{15,}(e[-+]?\d+)?)(?=[,\s\]]|$))");
+  std::string text = out.str(), shortened;
+  std::smatch match;
+  while (std::regex_search(text, match, long_number)) {
+    shortened += match.prefix().str() + match[1].str() + fmt::format("{}", std::stod(match[2].str()));
+    text = match.suffix().str();
+  }
+  return shortened + text;
 }
 
 std::string join(const std::vector<std::string>& names, std::string_view separator) {

@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <array>
+
 #include "core/error.h"
 
 namespace absorb {
@@ -14,7 +16,7 @@ Tensor dense(const Scores& s) {
   Tensor out;
   if (s.dense.defined()) out = s.dense;
   else if (s.items.defined()) out = at::matmul(s.items, s.choices.transpose(-2, -1));
-  const at::IntArrayRef full = {s.batch, s.groups, s.items_count, s.choices_count};
+  const std::array<int64_t, 4> full = {s.batch, s.groups, s.items_count, s.choices_count};
   if (out.defined() && s.scale.defined()) out = out * s.scale.view({-1, 1, 1});
   if (out.defined() && s.shift.defined()) out = out + s.shift.view({-1, 1, 1});
   if (s.noise != 0) {

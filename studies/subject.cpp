@@ -10,8 +10,6 @@
 namespace absorb {
 namespace {
 
-bool is_router(Part part) { return part == Part::attention_router || part == Part::expert_router; }
-
 /// 1 where a number of the flat storage belongs to one of `components`, else 0.
 Tensor flat_mask(const Parameters& parameters, const std::vector<Component>& components) {
   Tensor mask = at::zeros_like(parameters.flat());

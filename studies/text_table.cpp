@@ -8,11 +8,11 @@
 namespace absorb {
 namespace {
 
-constexpr size_t indent = 2, gap = 2, narrowest = 12;
+constexpr size_t indent = 2, gap = 2, narrowest = 8;
 
 std::string padded(const std::string& text, size_t width, TextTable::Align align) {
   const std::string blanks(width > text.size() ? width - text.size() : 0, ' ');
-  return align == TextTable::Align::left ? text + blanks : blanks + text;
+  return align == TextTable::Align::right ? blanks + text : text + blanks;
 }
 
 void append_line(std::string& out, std::string line) {
@@ -66,7 +66,7 @@ std::vector<TextTable::Column> TextTable::measured(size_t width) const {
   while (total > width) {
     Column* widest = nullptr;
     for (Column& column : columns)
-      if (column.align == Align::left && (widest == nullptr || column.width > widest->width)) widest = &column;
+      if (column.align == Align::words && (widest == nullptr || column.width > widest->width)) widest = &column;
     if (widest == nullptr || widest->width <= narrowest) break;
     --widest->width;
     --total;

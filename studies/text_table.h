@@ -8,12 +8,12 @@ namespace absorb {
 
 class TextTable {
  public:
-  enum class Align { left, right };
+  enum class Align { words, left, right };  // only words wrap
   /// A column that only holds empty cells is left out when the table is written.
   void column(const std::string& title, Align align);
   /// One cell per column; InternalError otherwise.
   void row(std::vector<std::string> cells);
-  /// Lines of at most `width` characters, each indented by two, as far as wrapping words at 12 characters allows.
+  /// Lines of at most `width` characters, each indented by two, as far as wrapping words at 8 characters allows.
   std::string text(size_t width) const;
 
  private:

@@ -19,32 +19,38 @@ std::string grouped(int64_t value) {
   return out;
 }
 
-/// "undecided (n)" explained; other verdicts speak for themselves.
+/// What a verdict doesn't say by itself.
 std::string because(const ContrastResult& contrast) {
   if (contrast.verdict == "undecided (n)")
-    return fmt::format("undecided (n): {} paired {} below the number that a verdict needs", contrast.paired.n,
+    return fmt::format("; {} paired {} too few for a verdict", contrast.paired.n,
                        contrast.paired.n == 1 ? "seed is" : "seeds are");
   if (contrast.verdict == "equivalent" || contrast.verdict == "different-within-margin")
-    return fmt::format("{} (margin {:g} nats)", contrast.verdict, contrast.margin_nats);
-  return contrast.verdict;
+    return fmt::format("; the margin of a tie is {:g} nats", contrast.margin_nats);
+  return "";
+}
+
+/// Without a minus before nothing but zeros.
+std::string without_negative_zero(std::string text) {
+  if (text.starts_with('-') && text.find_first_not_of("-0.") == std::string::npos) text.erase(0, 1);
+  return text;
 }
 
 }  // namespace
 
 std::string number(double value, int digits) {
-  return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : "-";
+  return std::isfinite(value) ? without_negative_zero(fmt::format("{:.{}f}", value, digits)) : "-";
 }
 
 std::string signed_number(double value, int digits) {
-  return std::isfinite(value) ? fmt::format("{:+.{}f}", value, digits) : "-";
+  return std::isfinite(value) ? without_negative_zero(fmt::format("{:+.{}f}", value, digits)) : "-";
 }
 
 std::string bracketed(const std::optional<Interval>& interval, int digits) {
-  return interval ? fmt::format("[{:.{}f}, {:.{}f}]", interval->low, digits, interval->high, digits) : "-";
+  return interval ? fmt::format("[{}, {}]", number(interval->low, digits), number(interval->high, digits)) : "-";
 }
 
 std::string from_to(const Interval& interval, int digits) {
-  return fmt::format("{:.{}f} to {:.{}f}", interval.low, digits, interval.high, digits);
+  return number(interval.low, digits) + " to " + number(interval.high, digits);
 }
 
 std::string p_value(double p) {
@@ -97,19 +103,16 @@ std::string answer(const ContrastResult& contrast) {
   const double mean = contrast.paired.mean;
   const std::string interval =
       contrast.paired.ci95 ? fmt::format("95 % interval {}, ", from_to(*contrast.paired.ci95)) : "";
-  return fmt::format("{} ({}): {} has {} nats per token {} loss than {} ({}n = {}) - {}.", contrast.name, where,
-                     contrast.treatment, number(std::abs(mean)), mean >= 0 ? "less" : "more", contrast.control,
+  return fmt::format("{} ({}): the loss of {} is {} nats per token {} that of {} ({}n = {}{}).", contrast.name, where,
+                     contrast.treatment, number(std::abs(mean)), mean >= 0 ? "below" : "above", contrast.control,
                      interval, contrast.paired.n, because(contrast));
 }
 
 std::string answer(const SeverityResult& severity) {
-  const std::string interval = severity.ci95 ? fmt::format("95 % interval {}, ", from_to(*severity.ci95)) : "";
-  const std::string value = std::isfinite(severity.mean)
-                                ? fmt::format("{}{} ({}n = {})", signed_number(severity.mean),
-                                              severity.unit == "nats" ? " nats per token" : "", interval, severity.n)
-                                : "undefined";
-  return fmt::format("{}, {}: {} = {} - {}.", with_cell(severity.between, severity.cell), severity.contrast,
-                     quantity_label(severity), value, severity.verdict);
+  if (!std::isfinite(severity.mean)) return quantity_label(severity) + " is undefined";
+  return fmt::format("{} = {}{} ({}n = {})", quantity_label(severity), signed_number(severity.mean),
+                     severity.unit == "nats" ? " nats per token" : "",
+                     severity.ci95 ? fmt::format("95 % interval {}, ", from_to(*severity.ci95)) : "", severity.n);
 }
 
 std::string concentration_line(const Concentration& line) {

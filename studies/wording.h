@@ -37,7 +37,7 @@ std::string kind(const ContrastResult& contrast);
 std::string quantity_label(const SeverityResult& severity);
 /// The answer of one contrast in one target as a sentence.
 std::string answer(const ContrastResult& contrast);
-/// The same for a row of the severity.
+/// One row of the severity as a clause.
 std::string answer(const SeverityResult& severity);
 /// The concentration line of science.md section 2, trap 8.
 std::string concentration_line(const Concentration& concentration);

@@ -60,7 +60,8 @@ Model::Model(const ModelSettings& settings, int64_t vocabulary, bool experts, co
     const Parameters scope = parameters.scope(name);
     block->attention_norm = add_norm(scope, "attention_norm", width, layer);
     block->attention.emplace(name + ".attention", settings.attention,
-                             AttentionShape{layer, width, settings.heads, settings.dropout, settings.init_std},
+                             AttentionShape{layer, width, settings.heads, settings.context, settings.dropout,
+                                            settings.init_std},
                              scope.scope("attention"));
     block->feed_forward_norm = add_norm(scope, "feed_forward_norm", width, layer);
     block->site = name + ".feed_forward";

@@ -21,9 +21,9 @@ Gradient gradient_named(const std::string& name) {
 class TopK final : public Selection {
  public:
   TopK(const TopKSettings& settings, const RoutingTask& task) : settings_(settings) {
-    const int64_t most = task.choices;
-    require(task.attention() || settings.k <= most, "selection.k = {} is above the number of experts, {}", settings.k,
-            most);
+    const int64_t most = task.attention() ? task.context : task.choices;
+    require(most == 0 || settings.k <= most, "selection.k = {} is above the number of {}, {}", settings.k,
+            task.attention() ? "keys" : "experts", most);
     require(settings.gradient != "straight_through" || settings.weight != "mean",
             "selection.weight = \"mean\" has no straight-through gradient: its weights don't depend on the scores");
   }

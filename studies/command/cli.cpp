@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <c10/util/Exception.h>
 
 #include <iostream>
 
@@ -73,6 +74,9 @@ int guarded(const Command& command) {
   } catch (const UserError& error) {
     std::cerr << "absorb: " << error.what() << '\n';
     return exit_users_mistake;
+  } catch (const c10::Error& error) {
+    std::cerr << "absorb: internal error: " << error.what_without_backtrace() << '\n';
+    return exit_ours;
   } catch (const std::exception& error) {
     std::cerr << "absorb: internal error: " << error.what() << '\n';
     return exit_ours;

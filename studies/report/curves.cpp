@@ -74,7 +74,7 @@ struct Ranges {
   double tokens = 0, low = std::numeric_limits<double>::infinity(), high = -low;
 };
 
-/// The first tenth of the tokens may lie above the figure: there every arm looks the same.
+/// The first quarter of the tokens may lie above the figure: there every arm looks the same.
 Ranges ranges_of(const std::vector<Panel>& panels) {
   Ranges ranges;
   for (const Panel& panel : panels)
@@ -83,7 +83,7 @@ Ranges ranges_of(const std::vector<Panel>& panels) {
   for (const Panel& panel : panels)
     for (const Curve& curve : panel.curves)
       for (const BandPoint& point : curve.band)
-        if (point.x >= 0.1 * ranges.tokens) {
+        if (point.x >= 0.25 * ranges.tokens) {
           ranges.low = std::min(ranges.low, point.low);
           ranges.high = std::max(ranges.high, point.high);
         }
@@ -160,7 +160,7 @@ std::string curves(const Material& material) {
   return figure(
       out + "</div>\n",
       "Loss on valid text while training, one panel a target on the same axes. Line: mean over n seeds; band: "
-      "smallest to largest seed. The first tenth of the tokens may lie above the panel.");
+      "smallest to largest seed. The first quarter of the tokens may lie above the panel.");
 }
 
 }  // namespace absorb::report

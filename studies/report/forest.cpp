@@ -11,7 +11,7 @@
 namespace absorb::report {
 namespace {
 
-constexpr double width = 940, left = 190, right = 560, row_height = 34, head_height = 30, foot = 46;
+constexpr double width = 860, left = 150, right = 510, row_height = 34, head_height = 30, foot = 46;
 
 using Rows = std::vector<const ContrastResult*>;
 
@@ -59,7 +59,9 @@ void draw_interval(Svg& svg, const Scale& x, const Interval& interval, double y,
 
 void draw_row(Svg& svg, const Scale& x, const ContrastResult& row, double y) {
   const std::string mark = " target-" + row.target;
-  svg.text({14, y + 4}, with_cell(row.target, row.cell), "");
+  const std::string cell = cell_label(row.cell);
+  svg.text({14, y + (cell.empty() ? 4 : -2)}, row.target, "");
+  if (!cell.empty()) svg.text({14, y + 12}, cell, "soft");
   for (double difference : row.differences) svg.circle({x(difference), y - 9}, 2.2, "seed" + mark);
   if (row.ci95_documents) draw_interval(svg, x, *row.ci95_documents, y + 9, "documents" + mark);
   if (row.paired.ci95) draw_interval(svg, x, *row.paired.ci95, y, "whisker" + mark);
@@ -68,11 +70,8 @@ void draw_row(Svg& svg, const Scale& x, const ContrastResult& row, double y) {
   svg.text({right + 18, y + 12}, fmt::format("n = {}: {}", row.paired.n, row.verdict), "soft");
 }
 
-void draw_axis(Svg& svg, const Scale& x, double top, double bottom) {
-  for (double tick : x.ticks(6)) {
-    svg.line({x(tick), top}, {x(tick), bottom}, "grid");
-    svg.text({x(tick), bottom + 16}, x.label(tick, 6), "soft", Svg::Anchor::middle);
-  }
+void draw_axis(Svg& svg, const Scale& x, double bottom) {
+  for (double tick : x.ticks(6)) svg.text({x(tick), bottom + 16}, x.label(tick, 6), "soft", Svg::Anchor::middle);
   svg.line({left, bottom}, {right, bottom}, "axis");
   svg.text({(left + right) / 2, bottom + 36}, "gap in nats per token (above 0: the treatment is better)", "soft",
            Svg::Anchor::middle);
@@ -84,21 +83,24 @@ double height_of(const std::vector<Rows>& blocks) {
   return height;
 }
 
+/// The margin, the grid and the line of no difference, behind the rows of one block.
+void draw_ground(Svg& svg, const Scale& x, const Rows& block, double top) {
+  const double margin = block.front()->margin_nats, tall = row_height * static_cast<double>(block.size());
+  svg.rect({x(-margin), top}, x(margin) - x(-margin), tall, "margin");
+  for (double tick : x.ticks(6)) svg.line({x(tick), top}, {x(tick), top + tall}, "grid");
+  svg.line({x(0), top}, {x(0), top + tall}, "zero");
+}
+
 void draw_block(Svg& svg, const Scale& x, const Rows& block, double& y) {
   const ContrastResult& first = *block.front();
   svg.text({0, y + 19}, fmt::format("{} ({}): {} against {}", first.name, kind(first), first.treatment, first.control),
            "strong");
   y += head_height;
+  draw_ground(svg, x, block, y);
   for (const ContrastResult* row : block) {
     draw_row(svg, x, *row, y + row_height / 2);
     y += row_height;
   }
-}
-
-void draw_margin(Svg& svg, const Scale& x, const Rows& block, double y) {
-  const double margin = block.front()->margin_nats;
-  svg.rect({x(-margin), y + head_height}, x(margin) - x(-margin), row_height * static_cast<double>(block.size()),
-           "margin");
 }
 
 }  // namespace
@@ -113,14 +115,8 @@ std::string forest(const Material& material) {
       "equivalence test. The table below holds the same numbers.");
   const Scale x = axis_of(blocks);
   double y = 8;
-  for (const Rows& block : blocks) {
-    draw_margin(svg, x, block, y);
-    y += head_height + row_height * static_cast<double>(block.size());
-  }
-  draw_axis(svg, x, 8 + head_height, bottom);
-  svg.line({x(0), 8 + head_height}, {x(0), bottom}, "zero");
-  y = 8;
   for (const Rows& block : blocks) draw_block(svg, x, block, y);
+  draw_axis(svg, x, bottom);
   return figure(svg.html(),
                 "Gap = loss(control) - loss(treatment) in nats per token. Dot and bar: mean and 95 % t interval over n "
                 "paired seeds; open circles: single seeds; dashed bar: 95 % interval over seeds and documents; shaded: "

@@ -58,7 +58,9 @@ std::string escape(const std::string& text) {
 
 std::string typeset(const std::string& text) {
   if (text == "-") return "\u2013";
-  return replaced(replaced(with_minus(escape(text)), "+/-", "\u00B1"), " - ", " \u2013 ");
+  std::string out = with_minus(escape(text));
+  out = replaced(replaced(out, "+/-", "\u00B1"), " - ", " \u2013 ");
+  return replaced(replaced(out, " %", "\u00A0%"), "n = ", "n\u00A0=\u00A0");
 }
 
 Table::Table(std::string caption) : caption_(std::move(caption)) {}
@@ -80,10 +82,11 @@ bool Table::used(size_t column) const {
 std::string Table::html() const {
   if (rows_.empty()) return "";
   const auto kind = [this](size_t i) { return columns_[i].kind == Kind::numbers ? "num" : "word"; };
+  const std::string label = escape(caption_.substr(0, caption_.find_first_of(".:")));
   std::string out = fmt::format(
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">\n<table>\n<caption>{}</caption>\n"
-      "<thead><tr>",
-      escape(caption_.substr(0, caption_.find('.'))), typeset(caption_));
+      "<figure class=\"table\">\n<figcaption>{}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+      "aria-label=\"{}\">\n<table aria-label=\"{}\">\n<thead><tr>",
+      typeset(caption_), label, label);
   for (size_t i = 0; i < columns_.size(); ++i)
     if (used(i)) out += fmt::format("<th scope=\"col\" class=\"{}\">{}</th>", kind(i), typeset(columns_[i].title));
   out += "</tr></thead>\n<tbody>\n";
@@ -96,7 +99,7 @@ std::string Table::html() const {
     }
     out += "</tr>\n";
   }
-  return out + "</tbody>\n</table>\n</div>\n";
+  return out + "</tbody>\n</table>\n</div>\n</figure>\n";
 }
 
 std::string section(const std::string& id, const std::string& heading, const std::string& body) {

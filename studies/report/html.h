@@ -8,7 +8,8 @@ namespace absorb::report {
 
 /// For element content and for attributes in double quotes.
 std::string escape(const std::string& text);
-/// escape(), with the signs that a typesetter would use for our ASCII: minus before a number, plus-minus, dashes.
+/// escape(), with the signs that a typesetter would use for our ASCII: minus before a number, plus-minus, dashes,
+/// and no line break before a percent sign or inside "n = 5".
 std::string typeset(const std::string& text);
 
 /// A table in a box of its own that scrolls when the window is narrow. The first column heads its rows.

@@ -32,12 +32,25 @@ std::string answer_item(const std::string& verdict, const std::string& label, co
                      kind, typeset(verdict), typeset(label), typeset(sentence));
 }
 
+/// Rows that share a verdict (the two scales of one severity) make one item.
+std::string severity_items(const std::vector<SeverityResult>& rows) {
+  std::string items;
+  for (size_t first = 0, last = 0; first < rows.size(); first = last) {
+    const SeverityResult& head = rows[first];
+    const bool two_scales = head.quantity == "gap" && first + 1 < rows.size() && rows[first + 1].quantity == "R";
+    last = first + (two_scales ? 2 : 1);
+    std::string sentence = fmt::format("{}, {}: {}", head.contrast, with_cell(head.between, head.cell), answer(head));
+    if (two_scales) sentence += "; " + answer(rows[first + 1]);
+    items += answer_item(head.verdict, head.exploratory ? "severity, exploratory" : "severity", sentence + ".");
+  }
+  return items;
+}
+
 std::string answers(const Material& material) {
   std::string items;
   for (const ContrastResult& row : material.analysis.contrasts)
     items += answer_item(row.verdict, kind(row), answer(row));
-  for (const SeverityResult& row : material.analysis.severity)
-    items += answer_item(row.verdict, row.exploratory ? "severity, exploratory" : "severity", answer(row));
+  items += severity_items(material.analysis.severity);
   if (items.empty()) return "<p>No contrast has both of its arms yet.</p>\n";
   return "<ul class=\"answers\">\n" + items + "</ul>\n" + concentration(material);
 }
@@ -86,9 +99,10 @@ std::string report_page(const Study& study, const std::vector<RunRecord>& record
   const std::vector<Group> groups = group_runs(study, records);
   const Material material{study, records, analysis, groups};
   return head(study) + report::header(material) + "<main>\n" + section("answers", "Answers", answers(material)) +
-         section("gaps", "Gaps", forest(material) + contrast_tables(material) + severity_table(material)) +
+         section("gaps", "Gaps", forest(material) + contrast_tables(material)) +
          section("losses", "Losses", curves(material) + arm_table(material)) +
-         section("absorption", "Absorption", swap_against_gap(material)) +
+         section("absorption", "Absorption",
+                 swap_against_gap(material) + absorption_table(material) + severity_table(material)) +
          section("health", "Router health", health_table(material)) +
          section("confounds", "Confounds", confound_table(material)) +
          section("methods", "Methods", methods(material)) +

@@ -19,6 +19,7 @@ struct Material {
 
 // tables.cpp, tables_runs.cpp
 std::string contrast_tables(const Material& material);
+std::string absorption_table(const Material& material);
 std::string severity_table(const Material& material);
 std::string arm_table(const Material& material);
 std::string confound_table(const Material& material);

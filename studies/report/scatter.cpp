@@ -39,8 +39,8 @@ Axes axes_of(const Rows& rows) {
     }
   }
   const double air_x = 0.08 * (cost_high - cost_low), air_y = 0.1 * (gap_high - gap_low);
-  return {Scale(cost_low < 0 ? cost_low - air_x : 0, cost_high + air_x, left, right),
-          Scale(gap_low < 0 ? gap_low - air_y : 0, gap_high + air_y, bottom, top)};
+  return {Scale(cost_low - air_x / 2, cost_high + air_x, left, right),
+          Scale(gap_low - air_y / 2, gap_high + air_y, bottom, top)};
 }
 
 void draw_axes(Svg& svg, const Axes& axes) {

@@ -19,7 +19,7 @@ main,header,footer{max-width:1080px;margin:0 auto;padding:0 28px}
 header{padding-top:40px}
 h1{font-size:1.85rem;line-height:1.25;margin:.2rem 0 .6rem;font-weight:600;text-wrap:balance}
 h2{font-size:1.2rem;margin:2.6rem 0 .7rem;padding-top:.7rem;border-top:1px solid var(--rule);font-weight:600}
-p{margin:.5rem 0 .8rem;max-width:46rem}
+p{margin:.5rem 0 .8rem;max-width:52rem}
 a{color:var(--accent)}
 .kicker,.meta,figcaption,caption,th,nav,.legend,.tag,svg text,table,footer{font-family:Inter,"Segoe UI",Roboto,
 "Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
@@ -28,7 +28,7 @@ a{color:var(--accent)}
 .note{border-left:4px solid var(--note);background:var(--note-wash);color:var(--note);padding:.6rem .9rem;
 margin:1rem 0;font-weight:600;max-width:none}
 .answers{list-style:none;margin:.4rem 0 0;padding:0}
-.answers li{padding:.6rem 0 .6rem 1rem;border-left:3px solid var(--rule);margin:.5rem 0;max-width:56rem}
+.answers li{padding:.15rem 0 .15rem 1rem;border-left:3px solid var(--rule);margin:.7rem 0;max-width:60rem}
 .answers li.decided{border-color:var(--decided)}.answers li.tie{border-color:var(--tie)}
 .tag{display:inline-block;font-size:.74rem;border:1px solid currentColor;border-radius:3px;padding:.02rem .4rem;
 margin-right:.55rem;color:var(--open);vertical-align:.08em;white-space:normal}
@@ -49,9 +49,12 @@ tbody tr+tr>*{border-top:1px solid var(--rule)}
 .fixed td{overflow-wrap:anywhere;font-family:ui-monospace,"SFMono-Regular",Consolas,"DejaVu Sans Mono",monospace;
 font-size:.8rem}
 figure{margin:1rem 0 1.6rem}
-figcaption{font-size:.86rem;color:var(--soft);max-width:56rem;margin-top:.5rem}
-.panels{display:flex;flex-wrap:wrap;gap:8px 24px}
-.panels>svg{flex:1 1 420px}
+figure.table figcaption{margin:1.4rem 0 .5rem}
+figure.table .scroll{margin:0}
+td.word{min-width:4rem}
+tbody th.word{min-width:9.5rem}
+figcaption{font-size:.86rem;line-height:1.5;color:var(--soft);max-width:60rem;margin-top:.5rem}
+.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:8px 24px}
 svg{display:block;width:100%;height:auto}
 svg text{fill:var(--ink);font-size:12.5px}
 svg .inverse{fill:var(--paper);font-weight:600;font-size:11px}

@@ -15,30 +15,38 @@ std::string what(const ContrastResult& row) {
   return fmt::format("{} ({})", row.name, kind(row));
 }
 
-std::string test_table(const std::vector<ContrastResult>& contrasts) {
+std::string gap_table(const std::vector<ContrastResult>& contrasts) {
   Table table(
-      "Gap = loss(control) - loss(treatment) in nats per token, paired by seed, positive where the treatment is "
-      "better. "
-      "Intervals are 95 %: t over seeds, and over seeds and documents (crossed) beside it. p: paired t test, sign "
-      "flips "
-      "(with the smallest p possible at this n), TOST within the margin; Holm over the primary contrasts.");
-  table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("Gap");
-  table.column("sd").column("95 %, seeds").column("95 %, seeds x documents").column("p, t").column("Holm");
-  table.column("p, sign flip (least)").column("Margin").column("p, TOST").column("Holm").column("Variance ratio");
-  table.column("Verdict", words);
+      "Gaps: loss(control) - loss(treatment) in nats per token over n paired seeds, above 0 where the treatment is "
+      "better. Intervals are 95 %: t over seeds and, beside it, over seeds and documents (crossed). Variance ratio: of "
+      "the losses over seeds, treatment over control.");
+  table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("Gap").column("sd");
+  table.column("95 %, seeds").column("Verdict", words).column("95 %, documents too").column("Variance ratio");
   for (const ContrastResult& row : contrasts)
     table.row({what(row), row.target, cell_label(row.cell), std::to_string(row.paired.n),
-               signed_number(row.paired.mean), number(row.paired.sd), bracketed(row.paired.ci95),
-               bracketed(row.ci95_documents), p_value(row.paired.p_t), p_value(row.holm_p),
-               fmt::format("{} ({})", p_value(row.paired.p_sign_flip), p_value(row.paired.smallest_p)),
-               fmt::format("{:g}", row.margin_nats), p_value(row.p_tost), p_value(row.holm_p_tost),
-               number(row.variance_ratio, 2), row.verdict});
+               signed_number(row.paired.mean), number(row.paired.sd), bracketed(row.paired.ci95), row.verdict,
+               row.ci95_documents ? bracketed(row.ci95_documents) : "", number(row.variance_ratio, 2)});
   return table.html();
 }
 
-std::string absorption_table(const std::vector<ContrastResult>& contrasts) {
+std::string test_table(const std::vector<ContrastResult>& contrasts) {
   Table table(
-      "Absorbed fraction R = 1 - gap / swap cost. The swap cost, in nats per token, is what the treatment's weights "
+      "Tests: two-sided p of the paired t test and of flipping signs, with the smallest p that flips can reach at this "
+      "n; "
+      "p of the equivalence test (TOST) within the margin, in nats. Holm: adjusted over the primary contrasts, the t "
+      "tests and the TOSTs separately.");
+  table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("p, t");
+  table.column("Holm").column("p, sign flip").column("Smallest").column("Margin").column("p, TOST").column("Holm");
+  for (const ContrastResult& row : contrasts)
+    table.row({what(row), row.target, cell_label(row.cell), std::to_string(row.paired.n), p_value(row.paired.p_t),
+               p_value(row.holm_p), p_value(row.paired.p_sign_flip), p_value(row.paired.smallest_p),
+               fmt::format("{:g}", row.margin_nats), p_value(row.p_tost), p_value(row.holm_p_tost)});
+  return table.html();
+}
+
+std::string fraction_table(const std::vector<ContrastResult>& contrasts) {
+  Table table(
+      "Absorbed fraction: R = 1 - gap / swap cost. The swap cost, in nats per token, is what the treatment's weights "
       "lose "
       "under a matched random router; its interval is 95 % t over seeds, that of R is Fieller's. R is undefined unless "
       "the interval of the swap cost lies above 0.");
@@ -70,7 +78,11 @@ std::string share_of_router(const Group& group, int64_t ParameterCounts::*denomi
 
 std::string contrast_tables(const Material& material) {
   const auto& contrasts = material.analysis.contrasts;
-  return contrasts.empty() ? "" : test_table(contrasts) + absorption_table(contrasts);
+  return contrasts.empty() ? "" : gap_table(contrasts) + test_table(contrasts);
+}
+
+std::string absorption_table(const Material& material) {
+  return fraction_table(material.analysis.contrasts);
 }
 
 std::string severity_table(const Material& material) {
@@ -105,7 +117,8 @@ std::string arm_table(const Material& material) {
 
 std::string confound_table(const Material& material) {
   Table table(
-      "What else differs between arms. Density: mean weight over visible choices. Displacement: how far the router "
+      "Confounds: what else differs between arms. Density: mean weight over visible choices. Displacement: how far the "
+      "router "
       "moved, "
       "over the size it began with (0 where it is frozen). Router: its parameters, also in percent of four "
       "denominators.");

@@ -39,7 +39,8 @@ std::string or_nothing(double value, int digits) {
 
 std::string health_table(const Material& material) {
   Table table(
-      "Routing by site over the valid text, for the route that the run trained with; means over seeds. Entropy in "
+      "Routing health: by site over the valid text, for the route that the run trained with; means over seeds. Entropy "
+      "in "
       "nats, "
       "of an item's normalised weights. Imbalance: largest over mean count of an expert. Dead: share of experts that "
       "no "
@@ -61,7 +62,7 @@ std::string health_table(const Material& material) {
 }
 
 std::string run_table(const Material& material) {
-  Table table("Every run of the study. Losses in nats per token; time in seconds.");
+  Table table("Runs: every one of the study. Losses in nats per token; time in seconds.");
   table.column("Target", words).column("Arm", words).column("Cell", words).column("Seed").column("State", words);
   table.column("Valid loss")
       .column("Test loss")

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "core/files.h"

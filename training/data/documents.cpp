@@ -83,7 +83,7 @@ class TextReader {
   void begin_document(const Regex::Match& match) {
     const bool goes_on = !match.group.empty() && match.group == headword_;
     headword_ = match.group;
-    if (!goes_on && match.begin > open_) emit(match.begin, true);
+    if (!goes_on && (match.begin > open_ || !first_)) emit(match.begin, true);
   }
 
   /// A long document leaves in pieces, so that the buffer stays small.

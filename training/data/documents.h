@@ -2,6 +2,8 @@
 // gzip. Memory doesn't grow with the corpus, nor with a document: a long one arrives in pieces.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>

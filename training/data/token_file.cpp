@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.h"
 #include "training/data/byte_source.h"
