@@ -97,7 +97,6 @@ std::string read_file(const Path& path) {
   require(file.get() >= 0, "can't read {}: {}", path.string(), reason());
   struct stat status {};
   require(fstat(file.get(), &status) == 0, "can't read {}: {}", path.string(), reason());
-  require(!S_ISDIR(status.st_mode), "can't read {}: it is a folder", path.string());
   std::string content;
   content.reserve(static_cast<std::size_t>(status.st_size));
   char buffer[1 << 16];

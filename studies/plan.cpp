@@ -54,6 +54,7 @@ class Planner {
     all.merge(overrides);
     for (const auto& [key, value] : cell)
       all.merge(Settings::from_json(value, study_.file.string() + ": axis " + key).under(key));
+    all.merge(study_.last);
     return all;
   }
 

@@ -136,9 +136,14 @@ void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
 
 Study read_study(const Path& file, const std::vector<std::string>& sets) {
   Settings all = read_with_base(file);
-  for (const std::string& set : sets) all.merge(Settings::from_assignment(set));
   Study study;
   study.file = file;
+  for (const std::string& set : sets) {
+    const Settings assigned = Settings::from_assignment(set);
+    all.merge(assigned);
+    study.last.merge(assigned);
+  }
+  for (const char* key : {"study", "arm", "axis", "contrast"}) study.last.erase(key);
   const Settings own = all.table("study");
   require(all.has("study"), "{}: holds no [study]: it can be extended, but not run", file.string());
   study.settings = read_settings<StudySettings>(own);

@@ -43,6 +43,7 @@ struct Study {
   std::vector<ArmSpec> arms;
   std::vector<AxisSpec> axes;
   std::vector<ContrastSpec> contrasts;
+  Settings last;  // --set: laid over arms and axes too
 };
 
 /// Reads and checks a study file with what it extends (paths are relative to the file), `sets` laid on last.

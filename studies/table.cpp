@@ -31,9 +31,9 @@ std::string title(const Study& study) {
 }
 
 std::string arms(const StudyAnalysis& analysis) {
-  TextTable table = columns({{"target", left},
-                             {"arm", left},
-                             {"cell", left},
+  TextTable table = columns({{"target", words},
+                             {"arm", words},
+                             {"cell", words},
                              {"n", right},
                              {"failed", right},
                              {"loss", right},
@@ -54,8 +54,8 @@ std::string arms(const StudyAnalysis& analysis) {
 using Block = std::vector<const ContrastResult*>;
 
 std::string tests(const Block& block) {
-  TextTable table = columns({{"target", left},
-                             {"cell", left},
+  TextTable table = columns({{"target", words},
+                             {"cell", words},
                              {"n", right},
                              {"gap", right},
                              {"95 % interval", left},
@@ -74,12 +74,12 @@ std::string tests(const Block& block) {
 }
 
 std::string absorption(const Block& block) {
-  TextTable table = columns({{"target", left},
-                             {"cell", left},
+  TextTable table = columns({{"target", words},
+                             {"cell", words},
                              {"swap cost", right},
                              {"95 % interval", left},
                              {"R", left},
-                             {"verdict", left}});
+                             {"verdict", words}});
   std::string notes;
   for (const ContrastResult* row : block) {
     table.row({row->target, cell_label(row->cell), number(row->swap_cost.mean), bracketed(row->swap_cost.ci95),
@@ -110,10 +110,10 @@ std::string contrasts(const StudyAnalysis& analysis) {
       if (row.name == first.name) block.push_back(&row);
     out += heading(first) + tests(block) + absorption(block);
   }
-  out +=
-      "  p_t: paired t test; p_flip: sign flips, least: the smallest it can be at this n; p_TOST: equivalence\n"
-      "  within the margin; Holm: adjusted over the primary contrasts. Swap cost: nats that the treatment's\n"
-      "  weights lose under a matched random router. R = 1 - gap / swap cost, with Fieller's 95 % interval.\n";
+  out += paragraph(
+      "p_t: paired t test; p_flip: sign flips, least: the smallest it can be at this n; p_TOST: equivalence within the "
+      "margin; Holm: adjusted over the primary contrasts. Swap cost: nats that the treatment's weights lose under a "
+      "matched random router. R = 1 - gap / swap cost, with Fieller's interval.");
   return out;
 }
 
@@ -122,14 +122,14 @@ std::string severity(const StudyAnalysis& analysis) {
   std::string out = "\nSEVERITY: gap and R are above 0 where attention absorbs more; paired by seed, p not adjusted\n";
   for (size_t first = 0, last = 0; first < analysis.severity.size(); first = last) {
     const SeverityResult& head = analysis.severity[first];
-    TextTable table = columns({{"quantity", left},
-                               {"unit", left},
+    TextTable table = columns({{"quantity", words},
+                               {"unit", words},
                                {"n", right},
                                {"mean", right},
                                {"95 % interval", left},
                                {"p_t", right},
                                {"p_TOST", right},
-                               {"verdict", left}});
+                               {"verdict", words}});
     for (; last < analysis.severity.size(); ++last) {
       const SeverityResult& row = analysis.severity[last];
       if (row.between != head.between || row.contrast != head.contrast || row.cell != head.cell) break;

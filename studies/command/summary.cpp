@@ -12,7 +12,9 @@ Settings whole_study(const Study& study) {
   whole["study"] = write_settings(study.settings);
   whole["study"].erase("extends");
   for (const ArmSpec& arm : study.arms) {
-    Json table = arm.overrides.value();
+    Settings overrides = arm.overrides;
+    overrides.merge(study.last);
+    Json table = overrides.value();
     table["name"] = arm.name;
     if (!arm.targets.empty()) table["targets"] = arm.targets;
     whole["arm"].push_back(table);

@@ -60,7 +60,8 @@ std::string typeset(const std::string& text) {
   if (text == "-") return "\u2013";
   std::string out = with_minus(escape(text));
   out = replaced(replaced(out, "+/-", "\u00B1"), " - ", " \u2013 ");
-  return replaced(replaced(out, " %", "\u00A0%"), "n = ", "n\u00A0=\u00A0");
+  out = replaced(out, " %", "\u00A0%");
+  return replaced(replaced(out, " n = ", " n\u00A0=\u00A0"), "(n = ", "(n\u00A0=\u00A0");
 }
 
 Table::Table(std::string caption) : caption_(std::move(caption)) {}

@@ -92,12 +92,12 @@ std::string severity_table(const Material& material) {
       "method; "
       "its margin is 0.1. p values are not adjusted.");
   table.column("Between", words).column("Contrast", words).column("Cell", words).column("Quantity", words);
-  table.column("Unit", words).column("n").column("Mean").column("sd").column("95 %").column("p, t").column("p, TOST");
-  table.column("Verdict", words);
+  table.column("Unit", words).column("n").column("Mean").column("sd").column("95 %").column("Verdict", words);
+  table.column("p, t").column("p, TOST");
   for (const SeverityResult& row : material.analysis.severity)
     table.row({row.between, row.contrast + (row.exploratory ? " (exploratory)" : ""), cell_label(row.cell),
                quantity_label(row), row.unit, std::to_string(row.n), signed_number(row.mean), number(row.sd),
-               bracketed(row.ci95), p_value(row.p_t), p_value(row.p_tost), row.verdict});
+               bracketed(row.ci95), row.verdict, p_value(row.p_t), p_value(row.p_tost)});
   return table.html();
 }
 
@@ -122,18 +122,18 @@ std::string confound_table(const Material& material) {
       "moved, "
       "over the size it began with (0 where it is frozen). Router: its parameters, also in percent of four "
       "denominators.");
-  table.column("Target", words).column("Arm", words).column("Cell", words).column("Density").column("FLOPs per token");
-  table.column("Parameters").column("Trained").column("Router").column("% of unique").column("% of untied");
-  table.column("% of non-embedding").column("% of what it steers").column("Displacement");
+  table.column("Target", words).column("Arm", words).column("Cell", words).column("Density").column("Displacement");
+  table.column("FLOPs/token").column("Parameters").column("Trained").column("Router").column("% unique");
+  table.column("% untied").column("% non-embedding").column("% steered");
   for (const ArmSummary& arm : material.analysis.arms) {
     const Group* group = find_group(material.groups, arm.arm, arm.target, arm.cell);
     if (group == nullptr || group->done.empty()) continue;
-    table.row({arm.target, arm.arm, cell_label(arm.cell), number(density_or_nan(arm.density, arm.target), 3),
-               short_count(arm.flops_per_token), parameters_of(*group, &ParameterCounts::unique),
-               parameters_of(*group, &ParameterCounts::trained), parameters_of(*group, &ParameterCounts::router),
-               share_of_router(*group, &ParameterCounts::unique), share_of_router(*group, &ParameterCounts::untied),
-               share_of_router(*group, &ParameterCounts::non_embedding),
-               share_of_router(*group, &ParameterCounts::module), number(arm.displacement, 3)});
+    table.row(
+        {arm.target, arm.arm, cell_label(arm.cell), number(density_or_nan(arm.density, arm.target), 3),
+         number(arm.displacement, 3), short_count(arm.flops_per_token), parameters_of(*group, &ParameterCounts::unique),
+         parameters_of(*group, &ParameterCounts::trained), parameters_of(*group, &ParameterCounts::router),
+         share_of_router(*group, &ParameterCounts::unique), share_of_router(*group, &ParameterCounts::untied),
+         share_of_router(*group, &ParameterCounts::non_embedding), share_of_router(*group, &ParameterCounts::module)});
   }
   return table.html();
 }

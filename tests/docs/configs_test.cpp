@@ -57,7 +57,7 @@ TEST(DocsConfigs, FilesAreShort) {
   for (const Path& file : files_in(configs(), true)) EXPECT_LT(docs::lines(read_file(file)).size(), 150U) << file;
 }
 
-TEST(DocsConfigs, StudiesCanBePlannedWithNoMoreThanTheDefaultCorpus) {
+TEST(DocsConfigs, StudiesCanBePlannedAndLackNoMoreThanACorpus) {
   const docs::Folder folder;
   const std::vector<Path> studies = files_in(configs(), false);
   EXPECT_GE(studies.size(), 4U);
@@ -70,7 +70,7 @@ TEST(DocsConfigs, StudiesCanBePlannedWithNoMoreThanTheDefaultCorpus) {
     EXPECT_GE(plan.runs.size(), study.settings.seeds.size() * (study.arms.size() + 1)) << file;
     for (const RunSpec& run : plan.runs)
       for (const std::string& missing : missing_files(run.settings.data))
-        EXPECT_EQ(missing, "corpora/gcide.txt") << file;
+        EXPECT_TRUE(missing.starts_with("corpora/")) << file << ": " << missing;
   }
 }
 

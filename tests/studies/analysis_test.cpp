@@ -66,9 +66,11 @@ TEST(StudiesAnalysis, SeedsArePairedByIntersectionAndFailedRunsAreAbsent) {
 
 TEST(StudiesAnalysis, ThePositiveControlAloneDecidesWithThreeSeeds) {
   Study study = small_study();
-  EXPECT_EQ(analyse(study, small_records(3), {"routing gap"}).contrasts[1].verdict, "undecided (n)");
+  std::vector<RunRecord> records = small_records(3);  // moe: p = 0.035
+  std::erase_if(records, [](const RunRecord& run) { return run.target == "attention"; });
+  EXPECT_EQ(analyse(study, records, {"routing gap"}).contrasts.at(0).verdict, "undecided (n)");
   study.contrasts[0].positive_control = true;
-  EXPECT_EQ(analyse(study, small_records(3), {"routing gap"}).contrasts[1].verdict, "different");
+  EXPECT_EQ(analyse(study, records, {"routing gap"}).contrasts.at(0).verdict, "different");
 }
 
 TEST(StudiesAnalysis, ContrastsAddedLaterStayOutsideHolm) {

@@ -1,5 +1,6 @@
 #include "studies/results.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -80,7 +81,7 @@ TEST_F(StudiesResults, WhatDoesNotExistIsNullInJsonAndEmptyInCsv) {
   EXPECT_TRUE(json.at("contrasts").at(0).at("holm_p").is_null());
   const std::vector<std::string> rows = lines_of(runs_csv(records));
   ASSERT_EQ(rows.size(), 4u);
-  EXPECT_EQ(rows[2].substr(0, 70), "learned,attention,1,failed,\"NaN at step 3, \"\"early\"\"\",,,2.166928616484");
+  EXPECT_EQ(rows[2].substr(0, 62), "learned,attention,1,failed,\"NaN at step 3, \"\"early\"\"\",,,2.1669");
   EXPECT_EQ(rows[3].substr(0, 29), "random,attention,1,done,,1.51");
 }
 

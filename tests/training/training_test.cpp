@@ -14,8 +14,11 @@ namespace absorb {
 namespace {
 
 struct Folder {
-  Path path = std::filesystem::temp_directory_path() / ("absorb-training-" + std::to_string(::getpid()));
-  Folder() { std::filesystem::create_directories(path); }
+  Path path;
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "absorb-training-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
   ~Folder() { std::filesystem::remove_all(path); }
 };
 
