@@ -34,7 +34,8 @@ Tensor logits_of(const AttendInput& in) {
 Tensor probabilities(const AttendInput& in, const Routing& routing, const Tensor& logits, const Tensor& scores) {
   const bool may_be_empty = routing.visible == Visible::causal_late;
   switch (in.apply) {
-    case Apply::log_bias: return masked_softmax(logits + log_weights(routing, scores), {}, may_be_empty);
+    case Apply::log_bias:
+      return masked_softmax(logits + log_weights(routing, scores), {}, may_be_empty);
     case Apply::scale_logits: {
       const Tensor mask = mask_of(routing, scores);
       Routing w = routing;
@@ -44,7 +45,8 @@ Tensor probabilities(const AttendInput& in, const Routing& routing, const Tensor
       }
       return masked_softmax(logits * weights(w, scores), mask, may_be_empty);
     }
-    case Apply::post_softmax: break;
+    case Apply::post_softmax:
+      break;
   }
   const Tensor causal = visible_mask(Visible::causal, logits.size(-2), logits.size(-1), logits.device());
   return masked_softmax(logits, causal, false) * weights(routing, scores);

@@ -27,13 +27,13 @@ Attention::Attention(Site site, const AttentionSettings& settings, const Attenti
 }
 
 RoutingTask Attention::task() const {
-  return {shape_.width, shape_.heads, 0, Visible::causal, {shape_.layer, Part::attention_router, 0},
-          shape_.context};
+  return {shape_.width, shape_.heads, 0, Visible::causal, {shape_.layer, Part::attention_router, 0}, shape_.context};
 }
 
 Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {
   const int64_t batch = x.size(0), items = x.size(1), heads = shape_.heads;
-  const Tensor packed = at::linear(x, qkv_).view({batch, items, -1, heads, shape_.width / heads}).permute({2, 0, 3, 1, 4});
+  const Tensor packed =
+      at::linear(x, qkv_).view({batch, items, -1, heads, shape_.width / heads}).permute({2, 0, 3, 1, 4});
   AttendInput in;
   if (has_scores_) {
     in.q = packed[0];

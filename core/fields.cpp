@@ -43,8 +43,8 @@ class ReadFields final : public Fields {
     if (!found) return;
     expect(found->is_string(), key, "a string", *found);
     const std::string text = *found;
-    require(std::find(choices.begin(), choices.end(), text) != choices.end(), "{}: `{}` must be one of {} but got \"{}\"",
-            table_.where(key), key, join(choices), text);
+    require(std::find(choices.begin(), choices.end(), text) != choices.end(),
+            "{}: `{}` must be one of {} but got \"{}\"", table_.where(key), key, join(choices), text);
     value = text;
   }
   void field(const std::string& key, std::vector<int64_t>& value, Range<int64_t> range, std::string_view) override {
@@ -111,8 +111,8 @@ class ReadFields final : public Fields {
   }
   template <class V>
   void in_range(const std::string& key, V value, Range<V> range) const {
-    require(value >= range.low && value <= range.high, "{}: `{}` must be in [{}, {}] but got {}", table_.where(key), key,
-            range.low, range.high, value);
+    require(value >= range.low && value <= range.high, "{}: `{}` must be in [{}, {}] but got {}", table_.where(key),
+            key, range.low, range.high, value);
   }
   const Settings& table_;
   std::set<std::string> known_;
@@ -200,7 +200,8 @@ class DocumentFields final : public Fields {
 
 }  // namespace
 
-void read_fields(const Settings& table, const std::function<void(Fields&)>& list, const std::set<std::string>& ignored) {
+void read_fields(const Settings& table, const std::function<void(Fields&)>& list,
+                 const std::set<std::string>& ignored) {
   ReadFields reader(table, ignored);
   list(reader);
   reader.finish();

@@ -5,10 +5,18 @@
 
 namespace absorb {
 
-std::string why_no_cuda() { return "this build has no CUDA kernels (no CUDA 13 toolkit was found when it was built)"; }
-std::string gpu_name(at::Device) { return ""; }
-void* current_cuda_stream(at::Device) { return nullptr; }
-int64_t peak_bytes(at::Device) { return 0; }
+std::string why_no_cuda() {
+  return "this build has no CUDA kernels (no CUDA 13 toolkit was found when it was built)";
+}
+std::string gpu_name(at::Device) {
+  return "";
+}
+void* current_cuda_stream(at::Device) {
+  return nullptr;
+}
+int64_t peak_bytes(at::Device) {
+  return 0;
+}
 void synchronize(at::Device) {}
 
 namespace philox {

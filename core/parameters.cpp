@@ -16,21 +16,28 @@ namespace {
 constexpr std::array<std::string_view, 11> part_names = {
     "attention_router", "expert_router", "q", "k", "v", "o", "feed_forward", "expert", "norm", "embedding", "head"};
 
-bool is_router(Part part) { return part == Part::attention_router || part == Part::expert_router; }
+bool is_router(Part part) {
+  return part == Part::attention_router || part == Part::expert_router;
+}
 
 Tensor initial(uint64_t seed, const Slice& slice, std::vector<int64_t> shape, at::ScalarType dtype) {
   const auto options = at::TensorOptions().dtype(dtype);
   switch (slice.init.kind) {
-    case Init::Kind::zeros: return at::zeros(shape, options);
-    case Init::Kind::ones: return at::ones(shape, options);
-    case Init::Kind::normal: break;
+    case Init::Kind::zeros:
+      return at::zeros(shape, options);
+    case Init::Kind::ones:
+      return at::ones(shape, options);
+    case Init::Kind::normal:
+      break;
   }
   return gauss({stream_key(seed, "init/" + slice.name), {}}, shape, at::kCPU).mul_(slice.init.std).to(dtype);
 }
 
 }  // namespace
 
-std::string_view to_string(Part part) { return part_names.at(static_cast<std::size_t>(part)); }
+std::string_view to_string(Part part) {
+  return part_names.at(static_cast<std::size_t>(part));
+}
 
 std::string to_string(const Component& component) {
   std::string text(to_string(component.part));
@@ -44,8 +51,8 @@ Component component_from_string(std::string_view text) {
     Component component{-1, static_cast<Part>(part), 0};
     std::string_view rest = text;
     const auto dot = rest.find('.');
-    if (int64_t layer = 0; dot != std::string_view::npos &&
-                           std::from_chars(rest.data(), rest.data() + dot, layer).ec == std::errc{}) {
+    if (int64_t layer = 0;
+        dot != std::string_view::npos && std::from_chars(rest.data(), rest.data() + dot, layer).ec == std::errc{}) {
       component.layer = layer;
       rest.remove_prefix(dot + 1);
     }
@@ -112,7 +119,9 @@ Tensor Parameters::state(std::string_view name, Tensor initial_value) const {
   return initial_value;
 }
 
-void Parameters::count_only() const { store_->counts_only = true; }
+void Parameters::count_only() const {
+  store_->counts_only = true;
+}
 
 void Parameters::gather(at::Device device) const {
   at::NoGradGuard no_grad;
@@ -135,20 +144,34 @@ void Parameters::gather(at::Device device) const {
   for (auto& [name, tensor] : store_->states) tensor.set_data(tensor.to(device));
 }
 
-const Tensor& Parameters::flat() const { return store_->flat; }
-const Tensor& Parameters::flat_gradient() const { return store_->flat_gradient; }
-const std::vector<Stored>& Parameters::stored() const { return store_->stored; }
-const std::vector<std::pair<std::string, Tensor>>& Parameters::states() const { return store_->states; }
-uint64_t Parameters::seed() const { return store_->seed; }
-at::ScalarType Parameters::dtype() const { return store_->dtype; }
+const Tensor& Parameters::flat() const {
+  return store_->flat;
+}
+const Tensor& Parameters::flat_gradient() const {
+  return store_->flat_gradient;
+}
+const std::vector<Stored>& Parameters::stored() const {
+  return store_->stored;
+}
+const std::vector<std::pair<std::string, Tensor>>& Parameters::states() const {
+  return store_->states;
+}
+uint64_t Parameters::seed() const {
+  return store_->seed;
+}
+at::ScalarType Parameters::dtype() const {
+  return store_->dtype;
+}
 
 std::vector<std::pair<int64_t, int64_t>> Parameters::trained_ranges() const {
   std::vector<std::pair<int64_t, int64_t>> ranges;
   for (const Stored& stored : store_->stored) {
     if (!stored.trained) continue;
     const int64_t end = stored.offset + stored.leaf.numel();
-    if (!ranges.empty() && ranges.back().second == stored.offset) ranges.back().second = end;
-    else ranges.emplace_back(stored.offset, end);
+    if (!ranges.empty() && ranges.back().second == stored.offset)
+      ranges.back().second = end;
+    else
+      ranges.emplace_back(stored.offset, end);
   }
   return ranges;
 }

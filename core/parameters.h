@@ -1,7 +1,7 @@
-// Every learnable number of a run in one table, by full name. Initial values, freezing, the parameter denominators, gradient
-// accounts, compensation components and the optimiser's flat storage all read this table. Surprising: several named
-// slices may share one stored tensor (Q, K and V in one product), and each slice is initialised by its own name, so
-// that packing never changes a number.
+// Every learnable number of a run in one table, by full name. Initial values, freezing, the parameter denominators,
+// gradient accounts, compensation components and the optimiser's flat storage all read this table. Surprising: several
+// named slices may share one stored tensor (Q, K and V in one product), and each slice is initialised by its own name,
+// so that packing never changes a number.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -44,7 +44,7 @@ struct Init {
 
 /// Consecutive rows of a stored tensor under a name of their own.
 struct Slice {
-  std::string name;     // full name once stored
+  std::string name;  // full name once stored
   Component component;
   int64_t rows = 0;
   Init init;

@@ -1,5 +1,5 @@
-// The one random system: Philox4x32-10 (Salmon et al., SC 2011), counter-based. A number is a function of (key, step, index),
-// never of how many were drawn before it, so that adding a router, a thread or a device moves nothing else.
+// The one random system: Philox4x32-10 (Salmon et al., SC 2011), counter-based. A number is a function of (key, step,
+// index), never of how many were drawn before it, so that adding a router, a thread or a device moves nothing else.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,7 +21,8 @@ struct RandomKey {
 /// The key of a named stream: the same (seed, name) gives the same stream in every arm and target.
 uint64_t stream_key(uint64_t seed, std::string_view name);
 
-/// Uniform in [0, 1), float32, 24 bits each; element i is a function of (key, step, i) alone. The same bits on CPU and GPU.
+/// Uniform in [0, 1), float32, 24 bits each; element i is a function of (key, step, i) alone. The same bits on CPU and
+/// GPU.
 Tensor uniform(const RandomKey& key, at::IntArrayRef shape, at::Device device);
 /// Standard normal, float32, by the inverse distribution function (explicit fma: the same bits on CPU and GPU).
 Tensor gauss(const RandomKey& key, at::IntArrayRef shape, at::Device device);

@@ -72,8 +72,10 @@ std::map<std::string, at::Tensor> read_safetensors(const Path& path) {
   std::map<std::string, at::Tensor> out;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
-    const auto begin = entry.at("data_offsets")[0].get<std::size_t>(), end = entry.at("data_offsets")[1].get<std::size_t>();
-    require(begin <= end && end <= data.size(), "{}: truncated: {} ends at byte {} of {}", path.string(), name, end, data.size());
+    const auto begin = entry.at("data_offsets")[0].get<std::size_t>(),
+               end = entry.at("data_offsets")[1].get<std::size_t>();
+    require(begin <= end && end <= data.size(), "{}: truncated: {} ends at byte {} of {}", path.string(), name, end,
+            data.size());
     const auto shape = entry.at("shape").get<std::vector<int64_t>>();
     at::Tensor tensor = at::empty(shape, type_named(entry.at("dtype"), path));
     require(tensor.nbytes() == end - begin, "{}: {} has another size than its shape says", path.string(), name);

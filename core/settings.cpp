@@ -2,9 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include <toml++/toml.h>
 #include <regex>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "core/error.h"
 
@@ -19,8 +19,7 @@ std::string escape(std::string_view key) {
 
 class FromToml {
  public:
-  FromToml(std::map<std::string, std::string>& origins, std::string name)
-      : origins_(origins), name_(std::move(name)) {}
+  FromToml(std::map<std::string, std::string>& origins, std::string name) : origins_(origins), name_(std::move(name)) {}
 
   Json convert(const toml::node& node, const std::string& pointer) {
     const auto at = node.source().begin;
@@ -55,21 +54,31 @@ class FromToml {
 toml::table to_toml(const Json& object);
 
 void insert(toml::array& array, const Json& value) {
-  if (value.is_object()) array.push_back(to_toml(value));
-  else if (value.is_boolean()) array.push_back(value.get<bool>());
-  else if (value.is_number_integer()) array.push_back(value.get<int64_t>());
-  else if (value.is_number()) array.push_back(value.get<double>());
-  else array.push_back(value.get<std::string>());
+  if (value.is_object())
+    array.push_back(to_toml(value));
+  else if (value.is_boolean())
+    array.push_back(value.get<bool>());
+  else if (value.is_number_integer())
+    array.push_back(value.get<int64_t>());
+  else if (value.is_number())
+    array.push_back(value.get<double>());
+  else
+    array.push_back(value.get<std::string>());
 }
 
 toml::table to_toml(const Json& object) {
   toml::table table;
   for (const auto& [key, value] : object.items()) {
-    if (value.is_object()) table.insert(key, to_toml(value));
-    else if (value.is_boolean()) table.insert(key, value.get<bool>());
-    else if (value.is_number_integer()) table.insert(key, value.get<int64_t>());
-    else if (value.is_number()) table.insert(key, value.get<double>());
-    else if (value.is_string()) table.insert(key, value.get<std::string>());
+    if (value.is_object())
+      table.insert(key, to_toml(value));
+    else if (value.is_boolean())
+      table.insert(key, value.get<bool>());
+    else if (value.is_number_integer())
+      table.insert(key, value.get<int64_t>());
+    else if (value.is_number())
+      table.insert(key, value.get<double>());
+    else if (value.is_string())
+      table.insert(key, value.get<std::string>());
     else if (value.is_array()) {
       toml::array array;
       for (const Json& item : value) insert(array, item);
@@ -81,7 +90,9 @@ toml::table to_toml(const Json& object) {
 
 }  // namespace
 
-Settings Settings::from_file(const Path& path) { return from_text(read_file(path), path.string()); }
+Settings Settings::from_file(const Path& path) {
+  return from_text(read_file(path), path.string());
+}
 
 Settings Settings::from_text(std::string_view text, const std::string& name) {
   Settings settings;
@@ -164,7 +175,8 @@ std::string Settings::where(const std::string& key) const {
 void Settings::lay(const std::string& pointer, Json& target, const Settings& over, const std::string& over_pointer) {
   const Json& source = over_pointer.empty() ? over.value_ : over.value_.at(Json::json_pointer(over_pointer));
   const bool both_tables = target.is_object() && source.is_object();
-  const bool other_type = both_tables && source.contains("type") && target.contains("type") && source["type"] != target["type"];
+  const bool other_type =
+      both_tables && source.contains("type") && target.contains("type") && source["type"] != target["type"];
   if (both_tables && !other_type) {
     for (const auto& [key, value] : source.items()) {
       const std::string step = '/' + escape(key);
@@ -174,9 +186,8 @@ void Settings::lay(const std::string& pointer, Json& target, const Settings& ove
     return;
   }
   target = source;
-  std::erase_if(origins_, [&](const auto& entry) {
-    return entry.first == pointer || entry.first.starts_with(pointer + '/');
-  });
+  std::erase_if(origins_,
+                [&](const auto& entry) { return entry.first == pointer || entry.first.starts_with(pointer + '/'); });
   const auto own = over.origins_.find("");
   origins_[pointer] = own == over.origins_.end() ? "settings" : own->second;
   for (const auto& [key, origin] : over.origins_)
@@ -210,14 +221,14 @@ Settings Settings::under(const std::string& key) const {
 void Settings::erase(const std::string& key) {
   value_.erase(key);
   const std::string prefix = '/' + escape(key);
-  std::erase_if(origins_, [&](const auto& entry) {
-    return entry.first == prefix || entry.first.starts_with(prefix + '/');
-  });
+  std::erase_if(origins_,
+                [&](const auto& entry) { return entry.first == prefix || entry.first.starts_with(prefix + '/'); });
 }
 
 std::string Settings::toml() const {
   std::ostringstream out;
-  out << toml::toml_formatter{to_toml(value_), toml::toml_formatter::default_flags & ~toml::format_flags::indentation} << '\n';
+  out << toml::toml_formatter{to_toml(value_), toml::toml_formatter::default_flags & ~toml::format_flags::indentation}
+      << '\n';
   // toml++ writes 0.1 as 0.10000000000000001: say it as shortly as it can be read back.
   static const std::regex long_number(R"((^|[ ,\[])(-?\d+\.\d{15,}(e[-+]?\d+)?)(?=[,\s\]]|$))");
   std::string text = out.str(), shortened;

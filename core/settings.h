@@ -95,7 +95,8 @@ class Fields {
 /// Adds a nested settings struct to a field list.
 template <class S>
 void nested(Fields& list, const std::string& key, S& value, std::string_view doc) {
-  list.table(key, [&value](Fields& inner) { fields(inner, value); }, doc);
+  list.table(
+      key, [&value](Fields& inner) { fields(inner, value); }, doc);
 }
 
 /// Reads every field; UserError on an unknown key, a wrong type or a value out of range.
@@ -113,7 +114,8 @@ std::vector<FieldDoc> document_fields(const std::function<void(Fields&)>& list);
 template <class S>
 S read_settings(const Settings& table, const std::set<std::string>& ignored = {}) {
   S value;
-  read_fields(table, [&value](Fields& list) { fields(list, value); }, ignored);
+  read_fields(
+      table, [&value](Fields& list) { fields(list, value); }, ignored);
   return value;
 }
 

@@ -50,7 +50,8 @@ Tensor Moe::all_experts(const Tensor& x, const Tensor& weights, const Pass& pass
 Tensor Moe::kept_experts(const Tensor& x, const Tensor& weights, const Tensor& kept, const Pass& pass) const {
   const int64_t tokens = x.size(0), k = kept.size(1), experts = settings_.experts;
   const Dispatch d = dispatch(kept, experts);
-  const Tensor sorted = x.unsqueeze(1).expand({tokens, k, x.size(1)}).reshape({tokens * k, -1}).index_select(0, d.order);
+  const Tensor sorted =
+      x.unsqueeze(1).expand({tokens, k, x.size(1)}).reshape({tokens * k, -1}).index_select(0, d.order);
   const auto in = in_.view({experts, settings_.hidden, -1}).unbind(0);
   const auto out = out_.view({experts, settings_.hidden, -1}).unbind(0);
   std::vector<Tensor> in_bias, out_bias, results;

@@ -43,10 +43,12 @@ Typed resolve_loss(const std::string& name, const Settings& losses) {
 }  // namespace
 
 void fields(Fields& list, RoutingSettings& s) {
-  list.typed("router", s.router, [](const Settings& t) { return registries().routers.resolve(t); },
-             "What scores the choices: `absorb list routers`.");
-  list.typed("selection", s.selection, [](const Settings& t) { return registries().selections.resolve(t); },
-             "What selects among the scored choices: `absorb list selections`.");
+  list.typed(
+      "router", s.router, [](const Settings& t) { return registries().routers.resolve(t); },
+      "What scores the choices: `absorb list routers`.");
+  list.typed(
+      "selection", s.selection, [](const Settings& t) { return registries().selections.resolve(t); },
+      "What selects among the scored choices: `absorb list selections`.");
   list.tables("losses", s.losses, resolve_loss, registries().losses.names(),
               "Losses on the routing by name, with a coefficient or a table: `absorb list losses`.");
   list.field("frozen", s.frozen, "The router keeps its initial draw; gradients still pass through it to its input.");

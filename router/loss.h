@@ -3,7 +3,6 @@
 
 #include "core/registry.h"
 #include "router/routing.h"
-#include "router/routing.h"
 
 namespace absorb {
 

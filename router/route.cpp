@@ -8,8 +8,12 @@ namespace absorb {
 
 Route::Route(Site site, RoutingTask task, RoutingSettings settings, std::shared_ptr<const Router> router,
              std::shared_ptr<const Selection> selection, std::vector<Loss> losses)
-    : site_(std::move(site)), task_(std::move(task)), settings_(std::move(settings)), router_(std::move(router)),
-      selection_(std::move(selection)), losses_(std::move(losses)) {}
+    : site_(std::move(site)),
+      task_(std::move(task)),
+      settings_(std::move(settings)),
+      router_(std::move(router)),
+      selection_(std::move(selection)),
+      losses_(std::move(losses)) {}
 
 Route Route::matched_to(const Tensor& from, const Tensor& to) const {
   Route route = *this;
@@ -77,7 +81,8 @@ std::shared_ptr<const Route> make_route(const Site& site, const RoutingTask& bas
   task.score_sd = settings.score_sd;
   const std::string kind = task.attention() ? "attention" : "moe";
   require(!settings.router.type.empty(), "routing.router is missing: say which router scores the choices of {}", kind);
-  require(!settings.selection.type.empty(), "routing.selection is missing: say what selects among the choices of {}", kind);
+  require(!settings.selection.type.empty(), "routing.selection is missing: say what selects among the choices of {}",
+          kind);
   const Registries& all = registries();
   Parameters scope = parameters.scope(site).scope("router");
   if (settings.frozen) scope = scope.frozen();

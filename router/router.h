@@ -9,7 +9,8 @@ namespace absorb {
 
 struct RouterInput {
   Tensor items;    // [B,T,D]
-  Tensor choices;  // [B,C,D] features of the choices; undefined where choices have none (experts): the router keeps a table
+  Tensor choices;  // [B,C,D] features of the choices; undefined where choices have none (experts): the router keeps a
+                   // table
   Scores native;   // the layer's own preference (factored q, k); its items are undefined if there is none
 };
 

@@ -51,7 +51,9 @@ Routing softened(Routing routing) {
   return routing;
 }
 
-Tensor weights(const Routing& routing) { return weights(routing, dense(routing.scores)); }
+Tensor weights(const Routing& routing) {
+  return weights(routing, dense(routing.scores));
+}
 
 Tensor weights(const Routing& routing, const Tensor& dense_scores) {
   if (routing.gradient == Gradient::straight_through) {
@@ -64,17 +66,22 @@ Tensor weights(const Routing& routing, const Tensor& dense_scores) {
   const Tensor mask = keep_mask(routing, scores);
   Tensor w;
   switch (routing.weight) {
-    case Weight::one: w = at::ones_like(scores); break;
+    case Weight::one:
+      w = at::ones_like(scores);
+      break;
     case Weight::mean: {
       if (!mask.defined()) return at::full_like(scores, 1.0 / static_cast<double>(scores.size(-1)));
       const Tensor kept = mask.to(scores.scalar_type());
       return (kept / kept.sum(-1, true).clamp_min(1)).expand_as(scores);
     }
-    case Weight::sigmoid: w = scores.sigmoid(); break;
+    case Weight::sigmoid:
+      w = scores.sigmoid();
+      break;
     case Weight::softmax:
       w = masked_softmax(scores, visible_mask(routing.visible, scores.size(-2), scores.size(-1), scores.device()));
       break;
-    case Weight::softmax_kept: return masked_softmax(scores, mask);
+    case Weight::softmax_kept:
+      return masked_softmax(scores, mask);
   }
   return mask.defined() ? w * mask : w;
 }
@@ -85,8 +92,10 @@ Tensor log_weights(const Routing& routing, const Tensor& dense_scores) {
   const Tensor mask = keep_mask(routing, scores);
   // softmax weights differ from exp(score) by a factor per item, which a normalisation over the choices takes out.
   Tensor w = scores;
-  if (routing.weight == Weight::sigmoid) w = at::log_sigmoid(scores);
-  else if (routing.weight == Weight::one || routing.weight == Weight::mean) w = at::zeros_like(scores);
+  if (routing.weight == Weight::sigmoid)
+    w = at::log_sigmoid(scores);
+  else if (routing.weight == Weight::one || routing.weight == Weight::mean)
+    w = at::zeros_like(scores);
   return mask.defined() ? w.masked_fill(mask.logical_not(), -infinity) : w;
 }
 

@@ -14,8 +14,10 @@ double RoutingTask::init_std(int64_t inputs, double target) const {
 
 Tensor dense(const Scores& s) {
   Tensor out;
-  if (s.dense.defined()) out = s.dense;
-  else if (s.items.defined()) out = at::matmul(s.items, s.choices.transpose(-2, -1));
+  if (s.dense.defined())
+    out = s.dense;
+  else if (s.items.defined())
+    out = at::matmul(s.items, s.choices.transpose(-2, -1));
   const std::array<int64_t, 4> full = {s.batch, s.groups, s.items_count, s.choices_count};
   if (out.defined() && s.scale.defined()) out = out * s.scale.view({-1, 1, 1});
   if (out.defined() && s.shift.defined()) out = out + s.shift.view({-1, 1, 1});
@@ -72,8 +74,9 @@ Scores matched(Scores scores, const Tensor& from, const Tensor& to) {
   // A router whose scores are all equal keeps its sd of 0: there is nothing to stretch.
   const Tensor factor = at::where(from[1] > 0, to[1] / from[1].clamp_min(1e-30), at::ones_like(to[1]));
   const Tensor shift = to[0] - from[0] * factor;
-  const auto type = scores.dense.defined() ? scores.dense.scalar_type()
-                    : scores.items.defined() ? scores.items.scalar_type() : at::kFloat;
+  const auto type = scores.dense.defined()   ? scores.dense.scalar_type()
+                    : scores.items.defined() ? scores.items.scalar_type()
+                                             : at::kFloat;
   const Tensor f = factor.to(scores.device, type), s = shift.to(scores.device, type);
   if (!scores.dense.defined() && !scores.items.defined())
     scores.dense = at::zeros({1, scores.groups, 1, scores.choices_count}, f.options());

@@ -23,9 +23,9 @@ struct RoutingTask {
   int64_t groups = 1;   // G
   int64_t choices = 0;  // number of experts; 0: the items themselves are the choices (attention)
   Visible visible = Visible::all;
-  Component component;   // of the router's parameters: (layer, attention_router or expert_router)
-  int64_t context = 0;   // most items in a sequence; 0: not known
-  double score_sd = 1;   // sd of the scores at the start, given items of unit variance; 0: weights N(0, 0.02)
+  Component component;  // of the router's parameters: (layer, attention_router or expert_router)
+  int64_t context = 0;  // most items in a sequence; 0: not known
+  double score_sd = 1;  // sd of the scores at the start, given items of unit variance; 0: weights N(0, 0.02)
 
   bool attention() const { return choices == 0; }
   /// Standard deviation for a matrix that maps `inputs` unit-variance features to a feature of sd `target`.
@@ -35,9 +35,9 @@ struct RoutingTask {
 /// score(b,g,t,c) = (items . choices, or dense, or 0) * scale[g] + shift[g] + noise * gauss(key; b,g,t,c)
 struct Scores {
   int64_t batch = 1, groups = 1, items_count = 0, choices_count = 0;  // B, G, T, C
-  Tensor dense;           // [B|1,G,T|1,C] or undefined
-  Tensor items, choices;  // [B|1,G,T,R], [B|1,G,C,R] or undefined
-  Tensor scale, shift;    // [G] or undefined
+  Tensor dense;                                                       // [B|1,G,T|1,C] or undefined
+  Tensor items, choices;                                              // [B|1,G,T,R], [B|1,G,C,R] or undefined
+  Tensor scale, shift;                                                // [G] or undefined
   double noise = 0;
   RandomKey key;
   at::Device device = at::kCPU;

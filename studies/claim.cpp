@@ -71,7 +71,8 @@ void Claim::beat(const Json& progress) {
 }
 
 void Claim::write(const Json& progress) {
-  const Json claim = {{"host", host_name()}, {"pid", ::getpid()}, {"heartbeat", std::time(nullptr)}, {"progress", progress}};
+  const Json claim = {
+      {"host", host_name()}, {"pid", ::getpid()}, {"heartbeat", std::time(nullptr)}, {"progress", progress}};
   write_file(folder_ / "claim.json", claim.dump() + '\n');
 }
 

@@ -46,7 +46,8 @@ void deploy_swaps(const LiveRun& run, const Dataset& data, DeploymentResults& re
   results.losses["swap"] = loss_of(run, data, matched_random(run, data, sites, 0).routes);
   if (run.settings().target != "both") return;
   const auto attention = only(run, sites, true), moe = only(run, sites, false);
-  if (!attention.empty()) results.losses["swap_attention"] = loss_of(run, data, matched_random(run, data, attention, 0).routes);
+  if (!attention.empty())
+    results.losses["swap_attention"] = loss_of(run, data, matched_random(run, data, attention, 0).routes);
   if (!moe.empty()) results.losses["swap_moe"] = loss_of(run, data, matched_random(run, data, moe, 0).routes);
 }
 
@@ -106,8 +107,8 @@ RandomRoutes matched_random(const LiveRun& run, const Dataset& data, const std::
 Routes top_k_routes(const LiveRun& run, const std::string& router, int64_t k) {
   RoutingSettings settings;
   settings.router = registries().routers.resolve(Settings::from_json({{"type", router}}, "top_k_routes"));
-  settings.selection = registries().selections.resolve(Settings::from_json(
-      {{"type", "top_k"}, {"k", k}, {"weight", "one"}, {"gradient", "none"}}, "top_k_routes"));
+  settings.selection = registries().selections.resolve(
+      Settings::from_json({{"type", "top_k"}, {"k", k}, {"weight", "one"}, {"gradient", "none"}}, "top_k_routes"));
   const Parameters none(static_cast<uint64_t>(run.settings().seed));
   Routes routes = run.routes();
   for (const auto& [site, task] : run.model().sites())

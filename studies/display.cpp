@@ -20,14 +20,20 @@ std::string bar(double done, int width) {
 
 std::string clock_text(double seconds) {
   const auto s = static_cast<int64_t>(std::max(0.0, seconds));
-  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
+  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+                   : fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
 Display::Display(int64_t total, int64_t closed)
-    : total_(total), closed_at_start_(closed), terminal_(::isatty(STDERR_FILENO) != 0),
-      start_(std::chrono::steady_clock::now()), last_(start_ - std::chrono::hours(1)) {}
+    : total_(total),
+      closed_at_start_(closed),
+      terminal_(::isatty(STDERR_FILENO) != 0),
+      start_(std::chrono::steady_clock::now()),
+      last_(start_ - std::chrono::hours(1)) {}
 
-Display::~Display() { clear(); }
+Display::~Display() {
+  clear();
+}
 
 void Display::clear() {
   if (drawn_) std::fputs("\r\033[K", stderr);
@@ -41,7 +47,8 @@ void Display::say(const std::string& line) {
 
 double Display::study_seconds_left(const std::vector<ActiveRun>& active, int64_t closed) const {
   double done = static_cast<double>(closed - closed_at_start_);
-  for (const ActiveRun& run : active) done += run.steps > 0 ? static_cast<double>(run.step) / static_cast<double>(run.steps) : 0;
+  for (const ActiveRun& run : active)
+    done += run.steps > 0 ? static_cast<double>(run.step) / static_cast<double>(run.steps) : 0;
   if (done <= 0) return NAN;
   const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   return elapsed * (static_cast<double>(total_ - closed_at_start_) - done) / done;

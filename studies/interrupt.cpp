@@ -18,6 +18,8 @@ void catch_interrupts() {
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, note);
 }
 
-bool interrupted() { return caught != 0; }
+bool interrupted() {
+  return caught != 0;
+}
 
 }  // namespace absorb

@@ -1,4 +1,5 @@
-// Ctrl-C, SIGTERM and SIGUSR1 (what Slurm sends before its limit): finish the step, write a checkpoint, say how to go on.
+// Ctrl-C, SIGTERM and SIGUSR1 (what Slurm sends before its limit): finish the step, write a checkpoint, say how to go
+// on.
 #pragma once
 
 namespace absorb {

@@ -15,7 +15,9 @@ LiveRun::LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device dev
   parameters_.gather(device);
 }
 
-TokenLosses LiveRun::losses() const { return losses(routes_); }
+TokenLosses LiveRun::losses() const {
+  return losses(routes_);
+}
 
 TokenLosses LiveRun::losses(Routes routes) const {
   return [model = model_, routes = std::move(routes)](const Batch& batch, Pass& pass) {

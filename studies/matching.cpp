@@ -62,8 +62,10 @@ Matched match_to_dense(RunSettings& run, const std::string& match, int64_t vocab
     };
     const double base = at(1), slope = at(2) - base;
     const auto solved = 1 + std::llround((goal - base) / slope);
-    require(solved >= 1, "study.match = \"{}\": the routers of target {} alone are larger than what they replace: lower "
-            "their rank, or set study.match = \"none\"", match, run.target);
+    require(solved >= 1,
+            "study.match = \"{}\": the routers of target {} alone are larger than what they replace: lower "
+            "their rank, or set study.match = \"none\"",
+            match, run.target);
     width = solved;
   }
   Matched matched{run.target, target.moe ? 0 : width, target.moe ? width : 0, size_of(run, vocabulary), 0};

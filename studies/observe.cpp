@@ -17,8 +17,9 @@ void MomentSums::add(const Scores& scores, Visible visible) {
   const Tensor all = dense(scores);
   const Tensor mask = visible_mask(visible, all.size(-2), all.size(-1), all.device());
   const Tensor seen = mask.defined() ? all * mask : all;
-  const double per_group = static_cast<double>(all.size(0)) *
-                           (mask.defined() ? mask.sum().item<double>() : static_cast<double>(all.size(2) * all.size(3)));
+  const double per_group =
+      static_cast<double>(all.size(0)) *
+      (mask.defined() ? mask.sum().item<double>() : static_cast<double>(all.size(2) * all.size(3)));
   const auto total = [](const Tensor& x) { return x.to(at::kDouble).sum(at::IntArrayRef{0, 2, 3}).cpu(); };
   const Tensor sum = total(seen), square = total(seen.square());
   sum_ = sum_.defined() ? sum_ + sum : sum;

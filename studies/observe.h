@@ -1,8 +1,8 @@
 // What is read off routings while a trained model reads held-out text: score moments, routing health, attention mass.
 #pragma once
 
-#include "studies/record.h"
 #include "router/route.h"
+#include "studies/record.h"
 
 namespace absorb {
 

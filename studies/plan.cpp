@@ -24,7 +24,9 @@ std::vector<Cell> cells_of(const Study& study) {
   return cells;
 }
 
-std::string text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string text(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 std::string folder_safe(std::string name) {
   for (char& c : name)
@@ -105,8 +107,10 @@ class Planner {
       if (other.arm == of && other.settings.target == run.settings.target && other.cell == run.cell &&
           other.settings.seed == run.settings.seed)
         run.moments_run = other.folder;
-    require(!run.moments_run.empty() && of != run.arm, "{}: arm \"{}\": routing.moments_of = \"{}\" names no other arm "
-            "of target {}", study_.file.string(), run.arm, of, run.settings.target);
+    require(!run.moments_run.empty() && of != run.arm,
+            "{}: arm \"{}\": routing.moments_of = \"{}\" names no other arm "
+            "of target {}",
+            study_.file.string(), run.arm, of, run.settings.target);
   }
 
   const Study& study_;
@@ -116,7 +120,9 @@ class Planner {
 
 }  // namespace
 
-RunPlan plan_runs(const Study& study, const Path& runs) { return Planner(study, runs).plan(); }
+RunPlan plan_runs(const Study& study, const Path& runs) {
+  return Planner(study, runs).plan();
+}
 
 std::optional<TwoByTwo> two_by_two(const RunPlan& plan) {
   TwoByTwo both;
@@ -141,7 +147,8 @@ std::vector<std::string> differences(const Json& before, const Json& after, cons
     if (a.is_object() && b.is_object()) {
       for (std::string& line : differences(a, b, name + '.')) out.push_back(std::move(line));
     } else if (a != b) {
-      out.push_back(fmt::format("{}: {} -> {}", name, a.is_null() ? "absent" : a.dump(), b.is_null() ? "absent" : b.dump()));
+      out.push_back(
+          fmt::format("{}: {} -> {}", name, a.is_null() ? "absent" : a.dump(), b.is_null() ? "absent" : b.dump()));
     }
   }
   return out;
@@ -154,7 +161,8 @@ void refuse_changed_runs(const RunPlan& plan) {
     const Json stored = Json::parse(read_file(file), nullptr, false);
     if (stored.is_object() && identity(run_settings_from_json(stored, file.string())) == run.identity) continue;
     std::string text;
-    for (const std::string& line : differences(stored, write_run_settings(run.settings))) text += (text.empty() ? "" : "; ") + line;
+    for (const std::string& line : differences(stored, write_run_settings(run.settings)))
+      text += (text.empty() ? "" : "; ") + line;
     user_error("{} was trained with other settings: {}; give the study another name, or another --runs folder",
                run.folder.string(), text);
   }

@@ -35,8 +35,8 @@ void refuse_changed_runs(const RunPlan& plan);
 /// One line per key whose value differs between two JSON objects: "training.steps: 100 -> 200".
 std::vector<std::string> differences(const Json& before, const Json& after, const std::string& prefix = "");
 
-/// Writes <study>/analysis.lock before the first step: names and margins of the contrasts. Later contrasts aren't added.
-/// Returns the names in the lock.
+/// Writes <study>/analysis.lock before the first step: names and margins of the contrasts. Later contrasts aren't
+/// added. Returns the names in the lock.
 std::vector<std::string> lock_analysis(const Study& study, const Path& folder);
 /// The names in an existing lock; empty when there is none.
 std::vector<std::string> locked_contrasts(const Path& folder);

@@ -39,7 +39,8 @@ std::vector<CurvePoint> read_curve(const Path& folder) {
   int64_t steps = 0, tokens = 0;
   for (const Json& line : read_metrics(folder / "metrics.jsonl")) {
     if (line.contains("val_loss")) {
-      curve.push_back({line.at("step"), tokens, steps > 0 ? sum / static_cast<double>(steps) : nan, number(line, "val_loss")});
+      curve.push_back(
+          {line.at("step"), tokens, steps > 0 ? sum / static_cast<double>(steps) : nan, number(line, "val_loss")});
       sum = 0;
       steps = 0;
     } else {
@@ -64,7 +65,8 @@ void read_result(RunRecord& record, const Json& result) {
   for (const auto& [name, loss] : result.at("evaluations").items()) record.evaluations[name] = loss;
   for (const Json& site : result.at("health")) record.health.push_back(health_from(site));
   const Json& p = result.at("parameters");
-  record.parameters = {p.at("unique"), p.at("untied"), p.at("non_embedding"), p.at("module"), p.at("router"), p.at("trained")};
+  record.parameters = {p.at("unique"), p.at("untied"), p.at("non_embedding"),
+                       p.at("module"), p.at("router"), p.at("trained")};
 }
 
 template <class V>

@@ -15,12 +15,12 @@ namespace absorb {
 /// Routing health of one site over the valid text (science.md section 4), for the route the run trained with.
 struct SiteHealth {
   std::string site;
-  double load_imbalance = 0;   // largest over mean count of a choice (experts); NaN for attention
-  double entropy = 0;          // nats, of the normalised weights of an item, mean
-  double dead_choices = 0;     // share of experts that no item keeps; NaN for attention
-  double density = 0;          // mean weight over visible choices
-  double margin = 0;           // k-th minus (k+1)-th score, mean; NaN without a budget
-  double saturation = 0;       // share of sigmoid weights below 0.01 or above 0.99; NaN for other weights
+  double load_imbalance = 0;  // largest over mean count of a choice (experts); NaN for attention
+  double entropy = 0;         // nats, of the normalised weights of an item, mean
+  double dead_choices = 0;    // share of experts that no item keeps; NaN for attention
+  double density = 0;         // mean weight over visible choices
+  double margin = 0;          // k-th minus (k+1)-th score, mean; NaN without a budget
+  double saturation = 0;      // share of sigmoid weights below 0.01 or above 0.99; NaN for other weights
   double score_mean = 0, score_sd = 0;
 };
 

@@ -22,8 +22,9 @@ std::vector<Section> sections() {
   return {
       {"study", "The study itself.", documented<StudySettings>()},
       {"model", "The transformer.", documented<ModelSettings>()},
-      {"routing", "What every arm shares. `[routing.attention]` and `[routing.moe]` take the same keys and are laid on "
-                  "last, for that kind of router alone.",
+      {"routing",
+       "What every arm shares. `[routing.attention]` and `[routing.moe]` take the same keys and are laid on "
+       "last, for that kind of router alone.",
        documented<RoutingSettings>()},
       {"data", "The text, token files or synthetic task.", documented<DataSettings>()},
       {"training", "The optimiser and its rhythm.", documented<TrainingSettings>()},
@@ -85,9 +86,10 @@ std::string settings_page() {
       "read it.\nOrder of precedence: what a file extends, the file, the arm, the axis, `--set`.\n\n";
   for (const Section& section : sections())
     out += fmt::format("## `[{}]`\n\n{}\n\n", section.table, section.about) + markdown_rows(section.rows);
-  out += "## `[[arm]]`\n\n`name`, optionally `targets`, and any key of the tables above with its dots, such as "
-         "`routing.frozen = true`.\n\n## `[[axis]]`\n\n`key`, a dotted key of the tables above, and `values`, which cross "
-         "arms, targets and seeds.\n\n";
+  out +=
+      "## `[[arm]]`\n\n`name`, optionally `targets`, and any key of the tables above with its dots, such as "
+      "`routing.frozen = true`.\n\n## `[[axis]]`\n\n`key`, a dotted key of the tables above, and `values`, which cross "
+      "arms, targets and seeds.\n\n";
   return out + registry_markdown("Routers", registries().routers) +
          registry_markdown("Selections", registries().selections) +
          registry_markdown("Routing losses", registries().losses);

@@ -51,8 +51,10 @@ Json write_run_settings(const RunSettings& run) {
               {"training", write_settings(run.training)}};
   if (target.attention) out["routing"]["attention"] = write_settings(run.attention);
   if (target.moe) out["routing"]["moe"] = write_settings(run.moe);
-  if (target.moe) out["model"].erase("feed_forward");
-  else out["model"].erase("moe");
+  if (target.moe)
+    out["model"].erase("feed_forward");
+  else
+    out["model"].erase("moe");
   return out;
 }
 

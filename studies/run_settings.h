@@ -23,7 +23,8 @@ RunSettings read_run_settings(const Settings& tables, const std::string& target,
 Json write_run_settings(const RunSettings& run);
 /// The inverse of write_run_settings.
 RunSettings run_settings_from_json(const Json& resolved, const std::string& name);
-/// Hash of write_run_settings, less what may change without changing a weight (evaluation and checkpoint rhythm, cache).
+/// Hash of write_run_settings, less what may change without changing a weight (evaluation and checkpoint rhythm,
+/// cache).
 std::string identity(const RunSettings& run);
 
 }  // namespace absorb

@@ -27,12 +27,20 @@ Json to_json(const ParameterCounts& c) {
 }
 
 Json to_json(const SiteHealth& h) {
-  return {{"site", h.site},       {"load_imbalance", h.load_imbalance}, {"entropy", h.entropy},
-          {"dead_choices", h.dead_choices}, {"density", h.density},     {"margin", h.margin},
-          {"saturation", h.saturation},     {"score_mean", h.score_mean}, {"score_sd", h.score_sd}};
+  return {{"site", h.site},
+          {"load_imbalance", h.load_imbalance},
+          {"entropy", h.entropy},
+          {"dead_choices", h.dead_choices},
+          {"density", h.density},
+          {"margin", h.margin},
+          {"saturation", h.saturation},
+          {"score_mean", h.score_mean},
+          {"score_sd", h.score_sd}};
 }
 
-bool is_router(const Component& c) { return c.part == Part::attention_router || c.part == Part::expert_router; }
+bool is_router(const Component& c) {
+  return c.part == Part::attention_router || c.part == Part::expert_router;
+}
 
 // How far the routers moved, relative to their initial values. A trainable router that never moved, or a frozen one
 // that did, is a broken run (science.md section 4).
@@ -81,7 +89,8 @@ class Run {
 
  private:
   void begin_provenance() {
-    run_ = fs::exists(spec_.folder / "run.json") ? Json::parse(read_file(spec_.folder / "run.json"), nullptr, false) : Json();
+    run_ = fs::exists(spec_.folder / "run.json") ? Json::parse(read_file(spec_.folder / "run.json"), nullptr, false)
+                                                 : Json();
     const double before = run_.is_object() ? run_.value("seconds", 0.0) : 0;
     const int64_t tokens = run_.is_object() ? run_.value("tokens", int64_t{0}) : 0;
     run_ = provenance(options_.argv, device_name(options_.device), settings_.training.threads);
@@ -98,8 +107,11 @@ class Run {
     hooks.complain = options_.say;
     hooks.interrupted = interrupted;
     hooks.progress = [this](const Progress& progress) {
-      claim_.beat({{"step", progress.step}, {"steps", progress.steps}, {"loss", progress.loss},
-                   {"tokens_per_sec", progress.tokens_per_second}, {"seconds_left", progress.seconds_left}});
+      claim_.beat({{"step", progress.step},
+                   {"steps", progress.steps},
+                   {"loss", progress.loss},
+                   {"tokens_per_sec", progress.tokens_per_second},
+                   {"seconds_left", progress.seconds_left}});
       if (options_.progress) options_.progress(spec_, progress);
     };
     const LoopResult loop = train(trainer, live_->losses(), *data_, settings_.training,
@@ -134,7 +146,8 @@ class Run {
     const DeploymentResults deployed = deploy(*live_, *data_, k);
     const Evaluation test = evaluate(live_->losses(), *data_,
                                      {Split::test, settings_.training.batch / settings_.training.accumulate, 0,
-                                      static_cast<uint64_t>(settings_.seed)}, options_.device);
+                                      static_cast<uint64_t>(settings_.seed)},
+                                     options_.device);
     const Size size = size_of(settings_, data_->vocabulary());
     const double bytes = data_->bytes_per_token(Split::valid);
     Json health = Json::array();
@@ -188,7 +201,9 @@ class Run {
 
 }  // namespace
 
-bool is_closed(const RunSpec& run) { return fs::exists(run.folder / "DONE") || fs::exists(run.folder / "FAILED"); }
+bool is_closed(const RunSpec& run) {
+  return fs::exists(run.folder / "DONE") || fs::exists(run.folder / "FAILED");
+}
 
 RunEnd execute(const RunSpec& run, Claim& claim, const RunnerOptions& options) {
   return Run(run, claim, options).execute();

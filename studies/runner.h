@@ -1,4 +1,5 @@
-// One run from its settings to DONE: claim, train, evaluate, deploy, write. Everything in its folder is whole or absent:
+// One run from its settings to DONE: claim, train, evaluate, deploy, write. Everything in its folder is whole or
+// absent:
 //
 //   settings.json settings.toml  resolved     metrics.jsonl    a line a step
 //   run.json       provenance     result.json  losses, health, counts

@@ -21,7 +21,8 @@ void fields(Fields& list, StudySettings& s) {
   list.field("question", s.question, "What the study asks, in a sentence.");
   list.field("extends", s.extends, "A file whose tables this one is laid over, relative to this one.");
   list.field("note", s.note, "Printed with every table and on the page, such as: a demonstration.");
-  list.field("targets", s.targets, "What is routed, once for every arm: attention, moe, both. `dense` comes with every study.");
+  list.field("targets", s.targets,
+             "What is routed, once for every arm: attention, moe, both. `dense` comes with every study.");
   list.field("seeds", s.seeds, {0, 1LL << 53}, "One run of every arm for each; a seed is a pair across arms.");
   list.field("match", s.match, {"none", "parameters", "active_flops"},
              "What targets share with the dense model: total parameters, or forward operations per token.");
@@ -57,8 +58,10 @@ Settings undotted(const Settings& table) {
   for (const auto& [key, value] : table.value().items()) {
     Settings leaf = Settings::from_json(value, table.where(key)).under(key);
     if (value.is_object()) leaf = table.table(key).under(key);
-    if (first) out = leaf;
-    else out.merge(leaf);
+    if (first)
+      out = leaf;
+    else
+      out.merge(leaf);
     first = false;
   }
   return out;
@@ -69,8 +72,8 @@ void check_targets(const Settings& where, const std::string& key, const std::vec
     require(target == "attention" || target == "moe" || target == "both",
             "{}: unknown target \"{}\"; known: attention, moe, both (dense is the baseline of every study)",
             where.where(key), target);
-    require(std::count(targets.begin(), targets.end(), target) == 1, "{}: target \"{}\" is named twice", where.where(key),
-            target);
+    require(std::count(targets.begin(), targets.end(), target) == 1, "{}: target \"{}\" is named twice",
+            where.where(key), target);
   }
 }
 
@@ -80,7 +83,8 @@ ArmSpec read_arm(const Settings& table) {
   arm.name = table.value()["name"];
   require(plain_name(arm.name), "{}: an arm's name is made of letters, digits, - and _ but got \"{}\"",
           table.where("name"), arm.name);
-  require(arm.name != "dense", "{}: the arm \"dense\" comes with every study; choose another name", table.where("name"));
+  require(arm.name != "dense", "{}: the arm \"dense\" comes with every study; choose another name",
+          table.where("name"));
   if (table.has("targets")) {
     require(table.value()["targets"].is_array(), "{}: `targets` must be an array of strings", table.where("targets"));
     for (const Json& target : table.value()["targets"]) {
@@ -98,9 +102,12 @@ ArmSpec read_arm(const Settings& table) {
 
 AxisSpec read_axis(const Settings& table) {
   for (const auto& [key, value] : table.value().items())
-    require(key == "key" || key == "values", "{}: unknown key `{}`; an axis has `key` and `values`", table.where(key), key);
-  require(table.has("key") && table.value()["key"].is_string(), "{}: this axis needs a `key`, such as "
-          "\"routing.router.rank\"", table.where());
+    require(key == "key" || key == "values", "{}: unknown key `{}`; an axis has `key` and `values`", table.where(key),
+            key);
+  require(table.has("key") && table.value()["key"].is_string(),
+          "{}: this axis needs a `key`, such as "
+          "\"routing.router.rank\"",
+          table.where());
   require(table.has("values") && table.value()["values"].is_array() && !table.value()["values"].empty(),
           "{}: this axis needs `values`, an array", table.where());
   AxisSpec axis{table.value()["key"], {}};
@@ -148,7 +155,8 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
   require(all.has("study"), "{}: holds no [study]: it can be extended, but not run", file.string());
   study.settings = read_settings<StudySettings>(own);
   StudySettings& s = study.settings;
-  require(plain_name(s.name), "{}: study.name is made of letters, digits, - and _ but got \"{}\"", own.where("name"), s.name);
+  require(plain_name(s.name), "{}: study.name is made of letters, digits, - and _ but got \"{}\"", own.where("name"),
+          s.name);
   require(!s.seeds.empty(), "{}: no seeds: write study.seeds = [1, 2, 3]", own.where("seeds"));
   for (const int64_t seed : s.seeds)
     require(std::count(s.seeds.begin(), s.seeds.end(), seed) == 1, "{}: seed {} is repeated", own.where("seeds"), seed);

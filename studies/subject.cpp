@@ -50,9 +50,11 @@ class PartialAdamW {
 class RunSubject final : public Subject {
  public:
   RunSubject(const Path& folder, at::Device device)
-      : settings_(run_settings_from_json(Json::parse(read_file(folder / "settings.json")), (folder / "settings.json").string())),
+      : settings_(run_settings_from_json(Json::parse(read_file(folder / "settings.json")),
+                                         (folder / "settings.json").string())),
         data_(make_dataset(settings_.data, settings_.model.context, static_cast<uint64_t>(settings_.seed))),
-        run_(settings_, data_->vocabulary(), device), identity_(hash_hex(read_file(folder / "weights.safetensors"))) {
+        run_(settings_, data_->vocabulary(), device),
+        identity_(hash_hex(read_file(folder / "weights.safetensors"))) {
     load_weights(run_, folder);
     std::set<Component> all;
     for (const Stored& stored : run_.parameters().stored())
@@ -168,7 +170,8 @@ class RunSubject final : public Subject {
 }  // namespace
 
 std::unique_ptr<Subject> make_subject(const Path& folder, at::Device device) {
-  require(std::filesystem::exists(folder / "DONE"), "{}: isn't finished: finish it with `absorb run` first", folder.string());
+  require(std::filesystem::exists(folder / "DONE"), "{}: isn't finished: finish it with `absorb run` first",
+          folder.string());
   return std::make_unique<RunSubject>(folder, device);
 }
 

@@ -15,20 +15,27 @@ extern char** environ;
 namespace absorb {
 namespace {
 
-int64_t closed_runs(const RunPlan& plan) { return std::count_if(plan.runs.begin(), plan.runs.end(), is_closed); }
+int64_t closed_runs(const RunPlan& plan) {
+  return std::count_if(plan.runs.begin(), plan.runs.end(), is_closed);
+}
 
 WorkResult tally(const RunPlan& plan) {
   WorkResult result;
   for (const RunSpec& run : plan.runs) {
-    if (std::filesystem::exists(run.folder / "DONE")) ++result.done;
-    else if (std::filesystem::exists(run.folder / "FAILED")) ++result.failed;
-    else ++result.open;
+    if (std::filesystem::exists(run.folder / "DONE"))
+      ++result.done;
+    else if (std::filesystem::exists(run.folder / "FAILED"))
+      ++result.failed;
+    else
+      ++result.open;
   }
   result.interrupted = interrupted();
   return result;
 }
 
-void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(300)); }
+void pause() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+}
 
 // Whether the run that this one takes its moments from lets it start; if that one failed, so does this one.
 bool is_ready(const RunSpec& run) {
@@ -48,12 +55,15 @@ class Worker {
     runner_.argv = options.argv;
     runner_.top_k = options.top_k;
     runner_.say = [this](const std::string& line) {
-      if (display_) display_->say(line);
-      else std::fprintf(stderr, "%s\n", line.c_str());
+      if (display_)
+        display_->say(line);
+      else
+        std::fprintf(stderr, "%s\n", line.c_str());
     };
     runner_.progress = [this](const RunSpec& run, const Progress& p) {
       if (display_)
-        display_->update({{run.name(), p.step, p.steps, p.loss, p.tokens_per_second, p.seconds_left}}, closed_runs(plan_));
+        display_->update({{run.name(), p.step, p.steps, p.loss, p.tokens_per_second, p.seconds_left}},
+                         closed_runs(plan_));
     };
   }
 
@@ -130,8 +140,10 @@ void supervise(const RunPlan& plan, const WorkOptions& options) {
 
 WorkResult work(const RunPlan& plan, const WorkOptions& options) {
   catch_interrupts();
-  if (options.jobs > 1 && !options.worker) supervise(plan, options);
-  else Worker(plan, options).run();
+  if (options.jobs > 1 && !options.worker)
+    supervise(plan, options);
+  else
+    Worker(plan, options).run();
   return tally(plan);
 }
 

@@ -8,9 +8,9 @@ namespace absorb {
 struct WorkOptions {
   at::Device device = at::kCPU;
   int64_t jobs = 1;
-  bool worker = false;                    // one of several: silent, its parent shows progress
-  std::vector<std::string> argv;          // for provenance
-  std::vector<std::string> worker_argv;   // command line of one worker process
+  bool worker = false;                   // one of several: silent, its parent shows progress
+  std::vector<std::string> argv;         // for provenance
+  std::vector<std::string> worker_argv;  // command line of one worker process
   int64_t top_k = 0;
 };
 

@@ -1,4 +1,5 @@
-// What tests of routing share: settings from TOML text, a route at a site, and gradients checked by central differences.
+// What tests of routing share: settings from TOML text, a route at a site, and gradients checked by central
+// differences.
 #pragma once
 
 #include <gtest/gtest.h>

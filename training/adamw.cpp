@@ -7,8 +7,11 @@
 namespace absorb {
 
 AdamW::AdamW(const Parameters& parameters, const TrainingSettings& settings)
-    : parameters_(parameters), settings_(settings), first_(at::zeros_like(parameters.flat())),
-      second_(at::zeros_like(parameters.flat())), count_(at::zeros({}, parameters.flat().options().dtype(at::kFloat))) {}
+    : parameters_(parameters),
+      settings_(settings),
+      first_(at::zeros_like(parameters.flat())),
+      second_(at::zeros_like(parameters.flat())),
+      count_(at::zeros({}, parameters.flat().options().dtype(at::kFloat))) {}
 
 Tensor AdamW::step(double rate) {
   at::NoGradGuard no_grad;
@@ -29,7 +32,9 @@ Tensor AdamW::step(double rate) {
   return norm;
 }
 
-NamedTensors AdamW::state() const { return {{"first", first_}, {"second", second_}, {"count", count_}}; }
+NamedTensors AdamW::state() const {
+  return {{"first", first_}, {"second", second_}, {"count", count_}};
+}
 
 void AdamW::load(const std::map<std::string, Tensor>& state) {
   at::NoGradGuard no_grad;

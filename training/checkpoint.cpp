@@ -39,7 +39,8 @@ Checkpoint read_one(const Path& folder) {
 NamedTensors named_tensors(const Parameters& parameters) {
   NamedTensors out;
   for (const Stored& stored : parameters.stored())
-    for (std::size_t i = 0; i < stored.slices.size(); ++i) out.emplace_back(stored.slices[i].name, slice_view(stored, i));
+    for (std::size_t i = 0; i < stored.slices.size(); ++i)
+      out.emplace_back(stored.slices[i].name, slice_view(stored, i));
   for (const auto& [name, tensor] : parameters.states()) out.emplace_back(name, tensor);
   return out;
 }
@@ -49,7 +50,8 @@ void load_tensors(const Parameters& parameters, const std::map<std::string, Tens
   for (auto& [name, tensor] : named_tensors(parameters)) {
     const auto found = tensors.find(name);
     require(found != tensors.end(), "{}: holds no tensor {}", source.string(), name);
-    require(found->second.sizes() == tensor.sizes(), "{}: {} has another shape than this model's", source.string(), name);
+    require(found->second.sizes() == tensor.sizes(), "{}: {} has another shape than this model's", source.string(),
+            name);
     Tensor target = tensor;
     target.copy_(found->second);
   }
@@ -82,6 +84,8 @@ Checkpoint read_checkpoint(const Path& run, const std::function<void(const std::
   return {};
 }
 
-void remove_checkpoints(const Path& run) { fs::remove_all(run / "checkpoints"); }
+void remove_checkpoints(const Path& run) {
+  fs::remove_all(run / "checkpoints");
+}
 
 }  // namespace absorb

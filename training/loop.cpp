@@ -16,14 +16,23 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 class Loop {
  public:
   Loop(Trainer& trainer, const TokenLosses& losses, const Dataset& data, const TrainingSettings& settings,
        uint64_t seed, const Path& run, at::Device device, const LoopHooks& hooks)
-      : trainer_(trainer), losses_(losses), data_(data), settings_(settings), seed_(seed), run_(run), device_(device),
-        hooks_(hooks), metrics_(run / "metrics.jsonl", resume()) {
+      : trainer_(trainer),
+        losses_(losses),
+        data_(data),
+        settings_(settings),
+        seed_(seed),
+        run_(run),
+        device_(device),
+        hooks_(hooks),
+        metrics_(run / "metrics.jsonl", resume()) {
     evaluate_every_ = settings.evaluate_every > 0 ? settings.evaluate_every : std::max<int64_t>(settings.steps / 20, 1);
   }
 
@@ -72,7 +81,9 @@ class Loop {
     for (const StepResult& step : pending_) {
       const auto value = [](const Tensor& x) { return x.defined() ? x.item<double>() : 0.0; };
       loss_ = value(step.loss);
-      nlohmann::json line = {{"step", step.step}, {"loss", loss_}, {"grad_norm", value(step.grad_norm)},
+      nlohmann::json line = {{"step", step.step},
+                             {"loss", loss_},
+                             {"grad_norm", value(step.grad_norm)},
                              {"lr", step.learning_rate},
                              {"n_tokens_seen", step.step * settings_.batch * data_.context()}};
       if (step.routing_loss.defined()) line["routing_loss"] = value(step.routing_loss);
@@ -91,8 +102,10 @@ class Loop {
   void report() const {
     if (!hooks_.progress) return;
     const double rate = result_.seconds > 0 ? static_cast<double>(result_.tokens) / result_.seconds : 0;
-    const auto tokens_left = static_cast<double>((settings_.steps - trainer_.steps_done()) * settings_.batch * data_.context());
-    hooks_.progress({trainer_.steps_done(), settings_.steps, loss_, val_loss_, rate, rate > 0 ? tokens_left / rate : 0});
+    const auto tokens_left =
+        static_cast<double>((settings_.steps - trainer_.steps_done()) * settings_.batch * data_.context());
+    hooks_.progress(
+        {trainer_.steps_done(), settings_.steps, loss_, val_loss_, rate, rate > 0 ? tokens_left / rate : 0});
   }
 
   void evaluate_now(int64_t step) {

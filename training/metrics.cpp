@@ -27,7 +27,9 @@ Metrics::Metrics(const Path& path, int64_t step) : path_(path) {
   require(out_.is_open(), "{}: can't be written", path.string());
 }
 
-void Metrics::write(const nlohmann::json& line) { out_ << line.dump() << '\n'; }
+void Metrics::write(const nlohmann::json& line) {
+  out_ << line.dump() << '\n';
+}
 
 void Metrics::flush() {
   out_.flush();

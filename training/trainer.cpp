@@ -11,8 +11,12 @@ Tensor mean_loss(const Tensor& token_losses, const Batch& batch) {
 }
 
 Trainer::Trainer(const Parameters& parameters, TokenLosses losses, const TrainingSettings& settings, uint64_t seed)
-    : parameters_(parameters), losses_(std::move(losses)), settings_(settings), seed_(seed),
-      optimiser_(parameters, settings), step_(at::zeros({}, parameters.flat().options().dtype(at::kLong))) {}
+    : parameters_(parameters),
+      losses_(std::move(losses)),
+      settings_(settings),
+      seed_(seed),
+      optimiser_(parameters, settings),
+      step_(at::zeros({}, parameters.flat().options().dtype(at::kLong))) {}
 
 void Trainer::restore(int64_t step, const std::map<std::string, Tensor>& optimiser) {
   optimiser_.load(optimiser);

@@ -50,7 +50,8 @@ Model::Model(const ModelSettings& settings, int64_t vocabulary, bool experts, co
   const int64_t width = settings.width;
   require(width % settings.heads == 0, "model.width = {} is not divisible by model.heads = {}", width, settings.heads);
   if (settings_.feed_forward == 0) settings_.feed_forward = 4 * width;
-  if (settings_.moe.hidden == 0) settings_.moe.hidden = std::max<int64_t>(settings_.feed_forward / settings.moe.experts, 1);
+  if (settings_.moe.hidden == 0)
+    settings_.moe.hidden = std::max<int64_t>(settings_.feed_forward / settings.moe.experts, 1);
   const Init init = Init::normal(settings.init_std);
   token_ = parameters.add("embedding.token", {vocabulary, width}, init, {-1, Part::embedding, 0});
   position_ = parameters.add("embedding.position", {settings.context, width}, init, {-1, Part::embedding, 1});
@@ -59,10 +60,10 @@ Model::Model(const ModelSettings& settings, int64_t vocabulary, bool experts, co
     const std::string name = fmt::format("blocks.{}", layer);
     const Parameters scope = parameters.scope(name);
     block->attention_norm = add_norm(scope, "attention_norm", width, layer);
-    block->attention.emplace(name + ".attention", settings.attention,
-                             AttentionShape{layer, width, settings.heads, settings.context, settings.dropout,
-                                            settings.init_std},
-                             scope.scope("attention"));
+    block->attention.emplace(
+        name + ".attention", settings.attention,
+        AttentionShape{layer, width, settings.heads, settings.context, settings.dropout, settings.init_std},
+        scope.scope("attention"));
     block->feed_forward_norm = add_norm(scope, "feed_forward_norm", width, layer);
     block->site = name + ".feed_forward";
     if (experts) {

@@ -11,13 +11,18 @@
 namespace absorb {
 
 std::string why_no_cuda() {
-  if (!at::globalContext().hasCUDA() || at::cuda::device_count() == 0) return "no CUDA device was found on this machine";
+  if (!at::globalContext().hasCUDA() || at::cuda::device_count() == 0)
+    return "no CUDA device was found on this machine";
   return "";
 }
 
-void* current_cuda_stream(at::Device device) { return c10::cuda::getCurrentCUDAStream(device.index()).stream(); }
+void* current_cuda_stream(at::Device device) {
+  return c10::cuda::getCurrentCUDAStream(device.index()).stream();
+}
 
-std::string gpu_name(at::Device device) { return at::cuda::getDeviceProperties(device.index())->name; }
+std::string gpu_name(at::Device device) {
+  return at::cuda::getDeviceProperties(device.index())->name;
+}
 
 int64_t peak_bytes(at::Device device) {
   if (!device.is_cuda()) return 0;

@@ -31,7 +31,7 @@ void fill_cuda(Kind kind, float* out, int64_t n, uint64_t key, const int64_t* st
   constexpr int threads = 256;
   const int64_t blocks = ((n + 3) / 4 + threads - 1) / threads;
   fill<<<static_cast<unsigned>(blocks), threads, 0, static_cast<cudaStream_t>(stream)>>>(kind, out, n, key, step,
-                                                                                       threshold, scale);
+                                                                                         threshold, scale);
   if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess)
     throw std::runtime_error(cudaGetErrorString(error));
 }

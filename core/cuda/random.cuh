@@ -38,7 +38,9 @@ ABSORB_HOST_DEVICE Block block(uint64_t key, uint64_t step, uint64_t index) {
 }
 
 /// Uniform in [0, 1): the upper 24 bits.
-ABSORB_HOST_DEVICE float to_uniform(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
+ABSORB_HOST_DEVICE float to_uniform(uint32_t bits) {
+  return static_cast<float>(bits >> 8) * 0x1p-24f;
+}
 
 /// Natural logarithm of a positive normal float, by fused multiply-adds alone (Cephes logf's polynomial).
 ABSORB_HOST_DEVICE float log_fma(float x) {

@@ -31,10 +31,9 @@ void fields(Fields& list, SparsitySettings& settings) {
 }
 
 void add_sparsity(RoutingLosses& losses) {
-  losses.add<SparsitySettings>("sparsity", "relu(target - (1 - mean weight))^2, over all T x T entries",
-                               [](const SparsitySettings& settings, const RoutingTask&) {
-                                 return std::make_shared<Sparsity>(settings.target);
-                               });
+  losses.add<SparsitySettings>(
+      "sparsity", "relu(target - (1 - mean weight))^2, over all T x T entries",
+      [](const SparsitySettings& settings, const RoutingTask&) { return std::make_shared<Sparsity>(settings.target); });
 }
 
 }  // namespace absorb

@@ -13,8 +13,10 @@ class Bilinear final : public Router {
     const double sd = task.score_sd;
     const Init factor = Init::normal(task.init_std(task.width, task.attention() ? std::sqrt(sd) : 1));
     query_ = parameters.add("query", {task.groups * rank_, task.width}, factor, task.component);
-    if (task.attention()) key_ = parameters.add("key", {task.groups * rank_, task.width}, factor, task.component);
-    else table_ = parameters.add("table", {task.choices, rank_}, Init::normal(task.init_std(1, sd)), task.component);
+    if (task.attention())
+      key_ = parameters.add("key", {task.groups * rank_, task.width}, factor, task.component);
+    else
+      table_ = parameters.add("table", {task.choices, rank_}, Init::normal(task.init_std(1, sd)), task.component);
   }
 
   Scores score(const RouterInput& input, const Pass&) const override {
@@ -38,11 +40,11 @@ void fields(Fields& list, BilinearSettings& settings) {
 }
 
 void add_bilinear(Routers& routers) {
-  routers.add<BilinearSettings>(
-      "bilinear", "(W_a x_t) . (W_b x_s) / sqrt(r) per head; (W_a x_t) . u_e / sqrt(r) for experts",
-      [](const BilinearSettings& settings, const RoutingTask& task, Parameters parameters) {
-        return std::make_shared<Bilinear>(settings, task, parameters);
-      });
+  routers.add<BilinearSettings>("bilinear",
+                                "(W_a x_t) . (W_b x_s) / sqrt(r) per head; (W_a x_t) . u_e / sqrt(r) for experts",
+                                [](const BilinearSettings& settings, const RoutingTask& task, Parameters parameters) {
+                                  return std::make_shared<Bilinear>(settings, task, parameters);
+                                });
 }
 
 }  // namespace absorb

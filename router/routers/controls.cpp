@@ -53,14 +53,12 @@ class Redrawn final : public Router {
 }  // namespace
 
 void add_controls(Routers& routers) {
-  routers.add<NoSettings>("constant", "equal scores; a budget keeps the most recent keys, or experts 0..k-1",
-                          [](const NoSettings&, const RoutingTask& task, Parameters) {
-                            return std::make_shared<Constant>(task);
-                          });
-  routers.add<NoSettings>("own", "the layer's own scores QK^T; with top_k: the oracle",
-                          [](const NoSettings&, const RoutingTask& task, Parameters) {
-                            return std::make_shared<Own>(task);
-                          });
+  routers.add<NoSettings>(
+      "constant", "equal scores; a budget keeps the most recent keys, or experts 0..k-1",
+      [](const NoSettings&, const RoutingTask& task, Parameters) { return std::make_shared<Constant>(task); });
+  routers.add<NoSettings>(
+      "own", "the layer's own scores QK^T; with top_k: the oracle",
+      [](const NoSettings&, const RoutingTask& task, Parameters) { return std::make_shared<Own>(task); });
   routers.add<NoSettings>("redrawn", "noise, redrawn at every step; with top_k: stochastic routing",
                           [](const NoSettings&, const RoutingTask& task, Parameters parameters) {
                             return std::make_shared<Redrawn>(task, parameters.prefix());

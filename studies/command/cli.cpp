@@ -1,5 +1,5 @@
-#include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 
@@ -18,14 +18,16 @@ void add_run(CLI::App& app, RunOptions& o, Command& chosen) {
   run->add_option("--runs", o.runs, "Folder for runs")->capture_default_str();
   run->add_option("--set", o.sets, "Override a setting, such as --set training.steps=100")->allow_extra_args(false);
   run->add_option("--device", o.device, "auto, cpu or cuda")->capture_default_str();
-  run->add_option("--jobs", o.jobs, "Runs at a time; default: one for each core, on a GPU one")->check(CLI::PositiveNumber);
+  run->add_option("--jobs", o.jobs, "Runs at a time; default: one for each core, on a GPU one")
+      ->check(CLI::PositiveNumber);
   run->add_flag("--dry-run", o.dry_run, "Print runs, settings, sizes, disk and time; change nothing");
   run->add_flag("--worker", o.worker, "")->group("");
   run->callback([&] { chosen = [&o] { return run_command(o); }; });
 }
 
 void add_looks(CLI::App& app, Path& folder, std::string& what, bool& markdown, Command& chosen) {
-  CLI::App* report = app.add_subcommand("report", "Analyse a study's folder again: table, results.json, CSV, report.html");
+  CLI::App* report =
+      app.add_subcommand("report", "Analyse a study's folder again: table, results.json, CSV, report.html");
   report->add_option("DIR", folder, "A study's folder, such as runs/quick")->required();
   report->callback([&] { chosen = [&] { return report_command(folder); }; });
   CLI::App* status = app.add_subcommand("status", "How far each run of a study is");
@@ -86,12 +88,14 @@ int guarded(const Command& command) {
 }  // namespace
 
 int command_line(int argc, char** argv) {
-  CLI::App app("absorb: paired studies of routing absorption - does a learned router beat a frozen random one, in "
-               "attention and in Mixture-of-Experts?");
+  CLI::App app(
+      "absorb: paired studies of routing absorption - does a learned router beat a frozen random one, in "
+      "attention and in Mixture-of-Experts?");
   app.set_version_flag("--version", version_line());
   app.require_subcommand(1);
-  app.footer("Start with: absorb run configs/quick.toml\nExit status: 0 done, 1 our mistake, 2 yours, 3 some runs failed, "
-             "75 interrupted (the same command goes on)");
+  app.footer(
+      "Start with: absorb run configs/quick.toml\nExit status: 0 done, 1 our mistake, 2 yours, 3 some runs failed, "
+      "75 interrupted (the same command goes on)");
   RunOptions run;
   run.argv.assign(argv, argv + argc);
   Path folder;

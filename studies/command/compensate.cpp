@@ -29,7 +29,9 @@ std::vector<RunSpec> runs_of(const RunPlan& plan, const std::string& arm, const 
   return out;
 }
 
-std::string signed_nats(const Measured& m) { return fmt::format("{:+.4f} +/- {:.4f}", m.value, m.standard_error); }
+std::string signed_nats(const Measured& m) {
+  return fmt::format("{:+.4f} +/- {:.4f}", m.value, m.standard_error);
+}
 
 void print_result(const RecoveryResult& r) {
   std::cout << fmt::format("\n{}: swap costs {} nats ({} draws, {} sequences)\n", to_string(r.router),
@@ -95,14 +97,19 @@ int graph_command(const GraphOptions& options) {
           join(formats), options.format);
   std::vector<RunRecovery> measured;
   for (const RunSpec& run : runs_of(plan_in(options.folder), options.arm, options.target, options.seed))
-    if (std::filesystem::exists(run.folder / "recovery.json")) measured.push_back(load_recovery(run.folder / "recovery.json"));
+    if (std::filesystem::exists(run.folder / "recovery.json"))
+      measured.push_back(load_recovery(run.folder / "recovery.json"));
   require(!measured.empty(), "{}: nothing was measured for arm \"{}\" yet: run `absorb compensate {}` first",
           options.folder.string(), options.arm, options.folder.string());
   const CompensationGraph graph = recovery_graph(measured);
-  if (options.format == "graphml") graph.write_graphml(std::cout);
-  else if (options.format == "dot") graph.write_dot(std::cout);
-  else if (options.format == "json") graph.write_json(std::cout);
-  else graph.write_csv(std::cout);
+  if (options.format == "graphml")
+    graph.write_graphml(std::cout);
+  else if (options.format == "dot")
+    graph.write_dot(std::cout);
+  else if (options.format == "json")
+    graph.write_json(std::cout);
+  else
+    graph.write_csv(std::cout);
   return exit_done;
 }
 

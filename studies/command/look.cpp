@@ -31,10 +31,12 @@ int status_command(const Path& folder) {
     if (record.state == "done") about = fmt::format("val loss {:.4f}, {}", record.val_loss, clock_text(record.seconds));
     if (const auto claim = record.state == "running" ? live_claim(run.folder) : std::nullopt) {
       const Json p = claim->value("progress", Json::object());
-      about = fmt::format("step {} of {}, {} left, pid {} on {}", p.value("step", int64_t{0}), p.value("steps", int64_t{0}),
-                          clock_text(p.value("seconds_left", 0.0)), claim->value("pid", int64_t{0}), claim->value("host", ""));
+      about = fmt::format("step {} of {}, {} left, pid {} on {}", p.value("step", int64_t{0}),
+                          p.value("steps", int64_t{0}), clock_text(p.value("seconds_left", 0.0)),
+                          claim->value("pid", int64_t{0}), claim->value("host", ""));
     }
-    if (record.state == "interrupted" && !record.curve.empty()) about = fmt::format("at step {}", record.curve.back().step);
+    if (record.state == "interrupted" && !record.curve.empty())
+      about = fmt::format("at step {}", record.curve.back().step);
     std::cout << fmt::format("{:<12}{:<44} {}\n", record.state, run.name(), about);
   }
   std::string line;

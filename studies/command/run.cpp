@@ -67,8 +67,16 @@ void open_corpora(const RunPlan& plan) {
 }
 
 std::vector<std::string> worker_command(const RunOptions& options) {
-  std::vector<std::string> argv = {"absorb", "run", options.study.string(), "--runs", options.runs.string(),
-                                   "--device", options.device, "--jobs", "1", "--worker"};
+  std::vector<std::string> argv = {"absorb",
+                                   "run",
+                                   options.study.string(),
+                                   "--runs",
+                                   options.runs.string(),
+                                   "--device",
+                                   options.device,
+                                   "--jobs",
+                                   "1",
+                                   "--worker"};
   for (const std::string& set : options.sets) {
     argv.push_back("--set");
     argv.push_back(set);

@@ -15,7 +15,8 @@ int tokens_command(const TokensOptions& options) {
   TokensRequest request;
   request.data = read_settings<DataSettings>(data);
   require_valid(request.data);
-  require(request.data.type == "text", "absorb tokens turns text into token files; data.type is \"{}\"", request.data.type);
+  require(request.data.type == "text", "absorb tokens turns text into token files; data.type is \"{}\"",
+          request.data.type);
   for (const std::string& file : missing_files(request.data)) user_error("{} doesn't exist", file);
   request.folder = options.out;
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
@@ -31,8 +32,9 @@ int tokens_command(const TokensOptions& options) {
   for (const Split split : {Split::train, Split::valid, Split::test}) {
     const TokenFacts& facts = result[static_cast<std::size_t>(split)];
     if (facts.tokens > 0)
-      std::cout << fmt::format("{}: {} tokens, {} documents, vocabulary {}, {}\n", (options.out / split_name(split)).string() + ".bin",
-                               facts.tokens, facts.documents, facts.vocabulary, facts.dtype);
+      std::cout << fmt::format("{}: {} tokens, {} documents, vocabulary {}, {}\n",
+                               (options.out / split_name(split)).string() + ".bin", facts.tokens, facts.documents,
+                               facts.vocabulary, facts.dtype);
   }
   return exit_done;
 }

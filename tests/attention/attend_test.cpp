@@ -1,4 +1,5 @@
-// Attention under routing: dense is dense bit for bit, each way of applying weights is its formula, gradients are right.
+// Attention under routing: dense is dense bit for bit, each way of applying weights is its formula, gradients are
+// right.
 #include "attention/attend.h"
 
 #include "tests/routing_fixture.h"
@@ -9,13 +10,16 @@ namespace {
 using namespace testing;
 
 struct Setting {
-  Tensor x = features({2, 6, 8}), q = features({2, 2, 6, 4}, "q"), k = features({2, 2, 6, 4}, "k"), v = features({2, 2, 6, 4}, "v");
+  Tensor x = features({2, 6, 8}), q = features({2, 2, 6, 4}, "q"), k = features({2, 2, 6, 4}, "k"),
+         v = features({2, 2, 6, 4}, "v");
   Parameters parameters{1, at::kDouble};
   std::shared_ptr<const Route> route;
   Apply apply = Apply::log_bias;
 
   explicit Setting(const std::string& selection, const std::string& how = "log_bias")
-      : route(make_route("site", attention_task(), routing("router = { type = \"bilinear\", rank = 3 }\napply = \"" + how + "\"\n" + selection), parameters)),
+      : route(make_route("site", attention_task(),
+                         routing("router = { type = \"bilinear\", rank = 3 }\napply = \"" + how + "\"\n" + selection),
+                         parameters)),
         apply(apply_named(how)) {}
   AttendInput input() const { return {q, k, v, apply, 0, "site"}; }
   Routing routed() const {
@@ -50,8 +54,10 @@ TEST(AttentionApply, IsItsFormula) {
     const Setting s("selection.type = \"soft\"", how);
     const Tensor w = dense(s.routed().scores).sigmoid(), logits = at::matmul(s.q, s.k.transpose(-2, -1)) / 2;
     Tensor p;
-    if (how == "scale_logits") p = causal_softmax(logits * w);
-    else if (how == "post_softmax") p = causal_softmax(logits) * w;
+    if (how == "scale_logits")
+      p = causal_softmax(logits * w);
+    else if (how == "post_softmax")
+      p = causal_softmax(logits) * w;
     else {
       p = (logits.exp() * w).tril();
       p = p / p.sum(-1, true);
@@ -106,7 +112,8 @@ TEST(AttentionGradient, OfHardTopKWithoutGradientIsExactlyZero) {
 
 TEST(AttentionStraightThrough, HasTheHardValueAndTheSoftDerivative) {
   const Setting hard("selection = { type = \"top_k\", k = 3, weight = \"sigmoid\", gradient = \"none\" }");
-  const Setting through("selection = { type = \"top_k\", k = 3, weight = \"sigmoid\", gradient = \"straight_through\" }");
+  const Setting through(
+      "selection = { type = \"top_k\", k = 3, weight = \"sigmoid\", gradient = \"straight_through\" }");
   const Setting soft("selection.type = \"soft\"");
   EXPECT_TRUE(at::allclose(through.output(), hard.output(), 1e-12, 1e-12));
   // The surrogate: the loss's derivative at the hard value, the probabilities' derivative of the soft ones.

@@ -12,7 +12,8 @@ TEST(CoreParameters, InitialValuesBelongToTheNameNotToTheOrderOrThePacking) {
   const Component q{0, Part::q, 0}, k{0, Part::k, 0};
   const Parameters packed(3), single(3);
   packed.add("router", {5}, Init::normal(1), {0, Part::attention_router, 0});
-  const Tensor both = packed.scope("a").pack("qk", {4}, {{"q", q, 2, Init::normal(0.02)}, {"k", k, 3, Init::normal(0.02)}});
+  const Tensor both =
+      packed.scope("a").pack("qk", {4}, {{"q", q, 2, Init::normal(0.02)}, {"k", k, 3, Init::normal(0.02)}});
   const Tensor alone = single.scope("a").add("k", {3, 4}, Init::normal(0.02), k);
   EXPECT_TRUE(at::equal(both.narrow(0, 2, 3), alone));
   EXPECT_FALSE(at::equal(alone, Parameters(4).scope("a").add("k", {3, 4}, Init::normal(0.02), k)));

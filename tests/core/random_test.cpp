@@ -35,7 +35,8 @@ TEST(CoreRandom, VectorisedGaussEqualsTheScalarOneBitForBit) {
   const RandomKey key{stream_key(1, "gauss"), {}};
   const Tensor drawn = gauss(key, {4096}, at::kCPU);
   for (int64_t i = 0; i < 4096; ++i)
-    ASSERT_EQ(drawn[i].item<float>(), philox::to_gauss(philox::block(key.key, 0, static_cast<uint64_t>(i / 4)).word[i % 4]));
+    ASSERT_EQ(drawn[i].item<float>(),
+              philox::to_gauss(philox::block(key.key, 0, static_cast<uint64_t>(i / 4)).word[i % 4]));
 }
 
 TEST(CoreRandom, GaussHasTheMomentsAndTailsOfANormal) {

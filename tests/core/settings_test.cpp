@@ -11,7 +11,9 @@ namespace {
 struct Inner {
   int64_t rank = 4;
 };
-void fields(Fields& list, Inner& s) { list.field("rank", s.rank, {1, 64}, "A rank."); }
+void fields(Fields& list, Inner& s) {
+  list.field("rank", s.rank, {1, 64}, "A rank.");
+}
 
 struct Outer {
   double rate = 0.5;
@@ -36,7 +38,8 @@ std::string error_of(const std::string& toml) {
 }
 
 TEST(CoreSettings, ReadsAndWritesEveryField) {
-  const Outer s = read_settings<Outer>(Settings::from_text("rate = 1\non = true\nmode = \"b\"\n[inner]\nrank = 8", "t"));
+  const Outer s =
+      read_settings<Outer>(Settings::from_text("rate = 1\non = true\nmode = \"b\"\n[inner]\nrank = 8", "t"));
   EXPECT_EQ(s.rate, 1);
   EXPECT_TRUE(s.on);
   EXPECT_EQ(s.mode, "b");
@@ -47,8 +50,10 @@ TEST(CoreSettings, ReadsAndWritesEveryField) {
 
 TEST(CoreSettings, ErrorsSayWhereWhatAndWhatIsNear) {
   EXPECT_EQ(error_of("on = true\n  raet = 0.1"), "file.toml:2:3: unknown key `raet`; did you mean `rate`?");
-  EXPECT_NE(error_of("[inner]\nrnak = 1").find("file.toml:2:1: unknown key `rnak`; did you mean `rank`?"), std::string::npos);
-  EXPECT_NE(error_of("rate = \"fast\"").find("file.toml:1:1: `rate` must be a number but got \"fast\""), std::string::npos);
+  EXPECT_NE(error_of("[inner]\nrnak = 1").find("file.toml:2:1: unknown key `rnak`; did you mean `rank`?"),
+            std::string::npos);
+  EXPECT_NE(error_of("rate = \"fast\"").find("file.toml:1:1: `rate` must be a number but got \"fast\""),
+            std::string::npos);
   EXPECT_NE(error_of("rate = 1.5").find("must be in [0, 1] but got 1.5"), std::string::npos);
   EXPECT_NE(error_of("mode = \"c\"").find("must be one of a, b but got \"c\""), std::string::npos);
   EXPECT_NE(error_of("inner = 3").find("`inner` must be a table"), std::string::npos);

@@ -15,7 +15,8 @@ struct Setting {
   Routes routes;
 
   explicit Setting(const std::string& selection) {
-    routes.at["experts"] = make_route("experts", moe.task(), routing("router = { type = \"bilinear\", rank = 3 }\n" + selection), parameters);
+    routes.at["experts"] = make_route("experts", moe.task(),
+                                      routing("router = { type = \"bilinear\", rank = 3 }\n" + selection), parameters);
     at::NoGradGuard no_grad;
     for (const Stored& stored : parameters.stored())  // biases too, so that they count
       if (stored.name.ends_with("bias")) stored.leaf.copy_(features(stored.leaf.sizes(), stored.name));
@@ -45,7 +46,9 @@ struct Setting {
 
 const std::vector<std::string>& selections() {
   static const std::vector<std::string> all = {
-      "selection.type = \"always\"", "selection.type = \"soft\"", "selection.type = \"softmax\"",
+      "selection.type = \"always\"",
+      "selection.type = \"soft\"",
+      "selection.type = \"softmax\"",
       "selection = { type = \"top_k\", k = 1, weight = \"softmax\" }",
       "selection = { type = \"top_k\", k = 2, weight = \"softmax_kept\" }",
       "selection = { type = \"top_k\", k = 3, weight = \"sigmoid\", gradient = \"straight_through\" }"};

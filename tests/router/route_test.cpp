@@ -20,11 +20,14 @@ constexpr const char* soft = "selection.type = \"soft\"\n";
 TEST(RouterBilinear, IsTheScaledProductOfItsFactors) {
   const RoutingTask task = attention_task();
   const Parameters parameters(1, at::kDouble);
-  const auto route = make_route("site", task, routing(std::string(soft) + "router = { type = \"bilinear\", rank = 3 }"), parameters);
+  const auto route =
+      make_route("site", task, routing(std::string(soft) + "router = { type = \"bilinear\", rank = 3 }"), parameters);
   const Tensor x = features({2, 5, 8});
   const Scores scores = route->score(input_for(task, x), {});
   const Tensor a = parameters.stored()[0].leaf, b = parameters.stored()[1].leaf;  // [2*3,8]
-  const Tensor by_hand = at::einsum("btgr,bsgr->bgts", {at::linear(x, a).view({2, 5, 2, 3}), at::linear(x, b).view({2, 5, 2, 3})}) / std::sqrt(3.0);
+  const Tensor by_hand =
+      at::einsum("btgr,bsgr->bgts", {at::linear(x, a).view({2, 5, 2, 3}), at::linear(x, b).view({2, 5, 2, 3})}) /
+      std::sqrt(3.0);
   EXPECT_TRUE(at::allclose(dense(scores), by_hand, 1e-12, 1e-12));
 }
 
@@ -36,7 +39,8 @@ TEST(RouterScoreSd, IsOneAtTheStartInBothTasks) {
       for (uint64_t seed = 1; seed <= 8; ++seed) {
         const Parameters parameters(seed);
         const auto route = make_route("site", task, routing(std::string(soft) + "router = " + router), parameters);
-        const Tensor m = moments(route->score(input_for(task, features({8, 32, 64}, "x", at::kFloat)), {}), task.visible);
+        const Tensor m =
+            moments(route->score(input_for(task, features({8, 32, 64}, "x", at::kFloat)), {}), task.visible);
         sum += m[1].mean().item<double>() / 8;
       }
       EXPECT_NEAR(sum, 1, 0.15) << router << (attention ? " attention" : " experts");
@@ -45,12 +49,14 @@ TEST(RouterScoreSd, IsOneAtTheStartInBothTasks) {
 
 TEST(RouterScoreSd, ZeroMeansThePapersInitialWeights) {
   const Parameters parameters(1);
-  make_route("site", attention_task(64, 4), routing(std::string(soft) + "score_sd = 0\nrouter.type = \"bilinear\""), parameters);
+  make_route("site", attention_task(64, 4), routing(std::string(soft) + "score_sd = 0\nrouter.type = \"bilinear\""),
+             parameters);
   EXPECT_NEAR(parameters.stored()[0].leaf.std().item<double>(), 0.02, 0.001);
 }
 
 TEST(RouterConstant, KeepsTheMostRecentKeysAndTheFirstExperts) {
-  const std::string toml = "router.type = \"constant\"\nselection = { type = \"top_k\", k = 2, weight = \"one\", self = false }";
+  const std::string toml =
+      "router.type = \"constant\"\nselection = { type = \"top_k\", k = 2, weight = \"one\", self = false }";
   const Tensor w = weights(route_once(toml, attention_task(), features({1, 5, 8}, "x", at::kFloat)));
   EXPECT_TRUE(at::equal(w[0][0][4], at::tensor({0.f, 0.f, 0.f, 1.f, 1.f})));
   const Tensor e = weights(route_once(toml, moe_task(), features({1, 5, 8}, "x", at::kFloat)));
@@ -71,7 +77,8 @@ TEST(RouterRedrawn, DrawsAnewAtEveryStepAndTheSameAtOneStep) {
 TEST(RouterModifiers, FrozenRoutersAreNotTrainedButPassGradientsToTheirInput) {
   const RoutingTask task = moe_task();
   const Parameters parameters(1, at::kDouble);
-  const auto route = make_route("site", task, routing(std::string(soft) + "frozen = true\nrouter.type = \"bilinear\""), parameters);
+  const auto route =
+      make_route("site", task, routing(std::string(soft) + "frozen = true\nrouter.type = \"bilinear\""), parameters);
   const Tensor x = features({2, 5, 8}).requires_grad_();
   Pass pass;
   weights((*route)(input_for(task, x), pass)).square().sum().backward();
@@ -85,14 +92,16 @@ TEST(RouterModifiers, FrozenRoutersAreNotTrainedButPassGradientsToTheirInput) {
 TEST(RouterModifiers, FrozenAndLearnedStartFromTheSameDraw) {
   const Parameters learned(5), frozen(5);
   make_route("site", attention_task(), routing(std::string(soft) + "router.type = \"bilinear\""), learned);
-  make_route("site", attention_task(), routing(std::string(soft) + "frozen = true\nrouter.type = \"bilinear\""), frozen);
+  make_route("site", attention_task(), routing(std::string(soft) + "frozen = true\nrouter.type = \"bilinear\""),
+             frozen);
   EXPECT_TRUE(at::equal(learned.stored()[0].leaf, frozen.stored()[0].leaf));
 }
 
 TEST(RouterModifiers, DetachedInputGetsNoGradient) {
   const RoutingTask task = attention_task();
   const Parameters parameters(1, at::kDouble);
-  const auto route = make_route("site", task, routing(std::string(soft) + "detach_input = true\nrouter.type = \"bilinear\""), parameters);
+  const auto route = make_route(
+      "site", task, routing(std::string(soft) + "detach_input = true\nrouter.type = \"bilinear\""), parameters);
   const Tensor x = features({2, 5, 8}).requires_grad_();
   Pass pass;
   weights((*route)(input_for(task, x), pass)).square().sum().backward();
@@ -135,7 +144,10 @@ TEST(RouterSelections, RefuseWhatMakesNoSense) {
   };
   refused("router.type = \"bilinear\"\nselection = { type = \"top_k\", k = 5 }", moe_task());
   refused("router.type = \"bilinear\"\nselection = { type = \"top_k\", k = 6 }", attention_task());
-  refused("router.type = \"bilinear\"\nselection = { type = \"top_k\", weight = \"mean\", gradient = \"straight_through\" }", moe_task());
+  refused(
+      "router.type = \"bilinear\"\nselection = { type = \"top_k\", weight = \"mean\", gradient = \"straight_through\" "
+      "}",
+      moe_task());
   refused("router.type = \"own\"\nselection.type = \"soft\"", moe_task());
   refused("router.type = \"bilinear\"\nselection.type = \"soft\"\nlosses.load_balance = 0.1", attention_task());
   refused("selection.type = \"soft\"", moe_task());
@@ -150,7 +162,8 @@ TEST(RouterLosses, AreWhatTheirFormulasSay) {
     const auto route = make_route("site", task, routing(base + extra), parameters);
     Pass pass{.training = true};
     const Routing routing = (*route)(input_for(task, x), pass);
-    return std::pair(pass.losses.begin()->second.item<double>(), dense(routing.scores)[0][0].new_empty({0}).defined() ? dense(routing.scores) : Tensor());
+    return std::pair(pass.losses.begin()->second.item<double>(),
+                     dense(routing.scores)[0][0].new_empty({0}).defined() ? dense(routing.scores) : Tensor());
   };
   const auto [balance, scores] = losses("losses.load_balance = 0.5");
   const Tensor p = scores.softmax(-1).mean(at::IntArrayRef{0, 1, 2});
@@ -163,8 +176,12 @@ TEST(RouterLosses, SparsityCountsTheFutureAndReachesWhatItShould) {
   const RoutingTask task = attention_task();
   for (const bool router_only : {false, true}) {
     const Parameters parameters(1, at::kDouble);
-    const auto route = make_route("site", task, routing(std::string(soft) + "router.type = \"bilinear\"\nlosses.sparsity = { coefficient = 1.0, target = 0.875, reach = \"" +
-                                  (router_only ? "router" : "all") + "\" }"), parameters);
+    const auto route = make_route(
+        "site", task,
+        routing(std::string(soft) +
+                "router.type = \"bilinear\"\nlosses.sparsity = { coefficient = 1.0, target = 0.875, reach = \"" +
+                (router_only ? "router" : "all") + "\" }"),
+        parameters);
     const Tensor x = features({2, 5, 8}).requires_grad_();
     Pass pass{.training = true};
     const Routing r = (*route)(input_for(task, x), pass);

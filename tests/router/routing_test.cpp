@@ -33,7 +33,8 @@ TEST(RoutingTopK, KeepsExactlyKOfTheVisibleAndTheSelfAmongThem) {
   for (const bool self : {false, true}) {
     Routing routing{scores_of(s), top_k(s, 4, Visible::causal, self), Weight::one, Gradient::none, Visible::causal};
     const Tensor kept = keep_mask(routing, s).sum(-1);  // [2,2,12]
-    for (int64_t t = 0; t < 12; ++t) EXPECT_TRUE((kept.select(-1, t) == std::min<int64_t>(t + 1, 4)).all().item<bool>());
+    for (int64_t t = 0; t < 12; ++t)
+      EXPECT_TRUE((kept.select(-1, t) == std::min<int64_t>(t + 1, 4)).all().item<bool>());
     if (self) EXPECT_TRUE(keep_mask(routing, s).diagonal(0, -2, -1).all().item<bool>());
   }
 }
@@ -47,7 +48,8 @@ TEST(RoutingTopK, TheLowestIndexWinsTies) {
 
 TEST(RoutingTopK, LateCausalityWastesTheBudgetOnTheFuture) {
   const Tensor s = at::arange(6, at::kFloat).expand({1, 1, 6, 6});  // the last keys score highest
-  Routing late{scores_of(s), top_k(s, 2, Visible::causal_late, false), Weight::one, Gradient::none, Visible::causal_late};
+  Routing late{scores_of(s), top_k(s, 2, Visible::causal_late, false), Weight::one, Gradient::none,
+               Visible::causal_late};
   const Tensor kept = keep_mask(late, s)[0][0].sum(-1);
   EXPECT_TRUE(at::equal(kept, at::tensor({0, 0, 0, 0, 1, 2}, at::kLong)));
 }

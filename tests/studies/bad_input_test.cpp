@@ -21,10 +21,12 @@ class StudyBadInput : public testing::CommandTest {
 };
 
 TEST_F(StudyBadInput, Settings) {
-  refused("[[arm]]\nname = \"c\"\nrouting.frozne = true\n", "study.toml:31:9: unknown key `frozne`; did you mean `frozen`?");
+  refused("[[arm]]\nname = \"c\"\nrouting.frozne = true\n",
+          "study.toml:31:9: unknown key `frozne`; did you mean `frozen`?");
   refused_set("training.steps=many", "`steps` must be a whole number but got \"many\"");
   refused_set("training.learning_rate=1000", "must be in [0, 100] but got 1000");
-  refused_set("routing.router.type=bilinaer", "unknown router \"bilinaer\" (did you mean \"bilinear\"?); known: bilinear");
+  refused_set("routing.router.type=bilinaer",
+              "unknown router \"bilinaer\" (did you mean \"bilinear\"?); known: bilinear");
   refused_set("routing.selection.k=33", "selection.k = 33 is above the number of keys, 32");
   refused_set("model.heads=5", "model.width = 32 is not divisible by model.heads = 5");
   refused_set("trainign.steps=3", "unknown table `trainign`; did you mean `training`?");
@@ -35,7 +37,8 @@ TEST_F(StudyBadInput, Studies) {
   refused("[[arm]]\nname = \"learned\"\n", "arm \"learned\" is repeated");
   refused("", "seed 3 is repeated", "seeds = [3, 3]");
   refused("", "no seeds", "");
-  refused("[[contrast]]\nname = \"c\"\ntreatment = \"lerned\"\ncontrol = \"random\"\n", "names no arm: \"lerned\"; arms: dense, learned, random");
+  refused("[[contrast]]\nname = \"c\"\ntreatment = \"lerned\"\ncontrol = \"random\"\n",
+          "names no arm: \"lerned\"; arms: dense, learned, random");
   refused("[[arm]]\nname = \"c\"\nrouting.moments_of = \"nobody\"\n", "names no other arm");
   expect_refused(run({"run", (folder / "absent.toml").string()}), "absent.toml: there is no such study file");
   expect_refused(run({"run"}), "STUDY is required");
@@ -61,7 +64,8 @@ TEST_F(StudyBadInput, Data) {
   data({"data.type=text", "data.corpus=" + bad, "data.cache=" + (folder / "cache").string()}, "bad.jsonl:2");
   const std::string tokens = (folder / "t.bin").string();
   std::ofstream(tokens, std::ios::binary) << std::string(4000, '\x7f');
-  data({"data.type=tokens", "data.train=" + tokens, "data.valid=" + tokens, "data.vocabulary=100"}, "beyond the vocabulary of 100");
+  data({"data.type=tokens", "data.train=" + tokens, "data.valid=" + tokens, "data.vocabulary=100"},
+       "beyond the vocabulary of 100");
 }
 
 TEST_F(StudyBadInput, ChangedSettingsUnderAnExistingRun) {
@@ -75,7 +79,8 @@ TEST_F(StudyBadInput, ChangedSettingsUnderAnExistingRun) {
 
 TEST_F(StudyBadInput, FoldersThatCannotBeWritten) {
   std::ofstream(folder / "file") << "x";
-  const auto result = run({"run", study("", "seeds = [1]").string(), "--runs", (folder / "file/runs").string(), "--device", "cpu"});
+  const auto result =
+      run({"run", study("", "seeds = [1]").string(), "--runs", (folder / "file/runs").string(), "--device", "cpu"});
   EXPECT_EQ(result.status, 2) << result.err;
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
 }
@@ -86,7 +91,8 @@ TEST_F(StudyBadInput, TooLittleDisk) {
 }
 
 TEST_F(StudyBadInput, CudaThatIsNotThere) {
-  const auto result = run({"run", study("", "seeds = [1]").string(), "--runs", (folder / "runs").string(), "--device", "cuda"});
+  const auto result =
+      run({"run", study("", "seeds = [1]").string(), "--runs", (folder / "runs").string(), "--device", "cuda"});
   if (result.status == 0) GTEST_SKIP() << "this machine has a GPU";
   expect_refused(result, "--device cuda can't be used: ");
 }

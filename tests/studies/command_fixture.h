@@ -31,14 +31,16 @@ class CommandTest : public ::testing::Test {
   /// A study of the recall task, small enough for tests: about half a second a run.
   Path study(const std::string& extra = "", const std::string& head = "seeds = [1, 2]", int steps = 60) const {
     const Path file = folder / "study.toml";
-    std::ofstream(file) << "[study]\nname = \"s\"\ntargets = [\"attention\"]\nmatch = \"none\"\n" << head << "\n"
-                        << "[data]\ntype = \"recall\"\nsequences = 64\n"
-                        << "[model]\nlayers = 1\nwidth = 32\nheads = 2\ncontext = 32\n"
-                        << "[training]\nsteps = " << steps << "\nbatch = 8\nwarmup = 5\ncheckpoint_every = 5\nevaluate_every = 20\n"
-                        << "[routing]\nrouter = { type = \"bilinear\", rank = 4 }\nselection = { type = \"top_k\", k = 4 }\n"
-                        << "[[arm]]\nname = \"learned\"\n[[arm]]\nname = \"random\"\nrouting.frozen = true\n"
-                        << "[[contrast]]\nname = \"gap\"\ntreatment = \"learned\"\ncontrol = \"random\"\nprimary = true\n"
-                        << extra;
+    std::ofstream(file)
+        << "[study]\nname = \"s\"\ntargets = [\"attention\"]\nmatch = \"none\"\n"
+        << head << "\n"
+        << "[data]\ntype = \"recall\"\nsequences = 64\n"
+        << "[model]\nlayers = 1\nwidth = 32\nheads = 2\ncontext = 32\n"
+        << "[training]\nsteps = " << steps << "\nbatch = 8\nwarmup = 5\ncheckpoint_every = 5\nevaluate_every = 20\n"
+        << "[routing]\nrouter = { type = \"bilinear\", rank = 4 }\nselection = { type = \"top_k\", k = 4 }\n"
+        << "[[arm]]\nname = \"learned\"\n[[arm]]\nname = \"random\"\nrouting.frozen = true\n"
+        << "[[contrast]]\nname = \"gap\"\ntreatment = \"learned\"\ncontrol = \"random\"\nprimary = true\n"
+        << extra;
     return file;
   }
 
@@ -70,7 +72,8 @@ class CommandTest : public ::testing::Test {
   /// absorb run FILE --runs <folder>/<runs> --device cpu ...
   std::vector<std::string> run_arguments(const Path& file, const std::string& runs = "runs",
                                          const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> all = {"run", file.string(), "--runs", (folder / runs).string(), "--device", "cpu", "--jobs", "1"};
+    std::vector<std::string> all = {"run",      file.string(), "--runs", (folder / runs).string(),
+                                    "--device", "cpu",         "--jobs", "1"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }

@@ -11,8 +11,12 @@ namespace {
 
 using StudyCommand = testing::CommandTest;
 
-const std::vector<std::string> run_names = {"dense/seed-1", "dense/seed-2", "learned.attention/seed-1",
-                                            "learned.attention/seed-2", "random.attention/seed-1", "random.attention/seed-2"};
+const std::vector<std::string> run_names = {"dense/seed-1",
+                                            "dense/seed-2",
+                                            "learned.attention/seed-1",
+                                            "learned.attention/seed-2",
+                                            "random.attention/seed-1",
+                                            "random.attention/seed-2"};
 
 void expect_same_runs(const Path& a, const Path& b) {
   for (const std::string& name : run_names)
@@ -51,7 +55,8 @@ TEST_F(StudyCommand, KilledAtTwentyMomentsItEndsWithTheSameBits) {
       const auto writing = [&] {
         for (const std::string& name : run_names) {
           std::error_code ignored;
-          for (const auto& entry : std::filesystem::directory_iterator(folder / "cut/s" / name / "checkpoints", ignored))
+          for (const auto& entry :
+               std::filesystem::directory_iterator(folder / "cut/s" / name / "checkpoints", ignored))
             if (entry.path().extension() == ".tmp") return true;
         }
         return false;
@@ -87,7 +92,9 @@ TEST_F(StudyCommand, AnInterruptWritesACheckpointAndSaysHowToGoOn) {
 TEST_F(StudyCommand, AddingASeedTrainsThatSeedAlone) {
   const Path file = study("", "seeds = [1]");
   ASSERT_EQ(run(run_arguments(file)).status, 0);
-  const auto stamp = [&](const char* name) { return std::filesystem::last_write_time(folder / "runs/s" / name / "DONE"); };
+  const auto stamp = [&](const char* name) {
+    return std::filesystem::last_write_time(folder / "runs/s" / name / "DONE");
+  };
   const auto dense = stamp("dense/seed-1"), learned = stamp("learned.attention/seed-1");
   study("", "seeds = [1, 2]");
   ASSERT_EQ(run(run_arguments(file)).status, 0);
@@ -110,7 +117,8 @@ TEST_F(StudyCommand, ThreeWorkersOneOfThemKilledFinishEveryRunOnce) {
 }
 
 TEST_F(StudyCommand, ANanStopsThatRunAndTheStudyGoesOn) {
-  const Path file = study("[[arm]]\nname = \"broken\"\ntraining.learning_rate = 100\ntraining.weight_decay = 10\n", "seeds = [1]");
+  const Path file =
+      study("[[arm]]\nname = \"broken\"\ntraining.learning_rate = 100\ntraining.weight_decay = 10\n", "seeds = [1]");
   const auto result = run(run_arguments(file));
   EXPECT_EQ(result.status, 3) << result.err;
   EXPECT_NE(read_file(folder / "runs/s/broken.attention/seed-1/FAILED").find("step "), std::string::npos);

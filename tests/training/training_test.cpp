@@ -36,7 +36,9 @@ class Cycle final : public Dataset {
   }
   int64_t evaluation_batches(Split, int64_t) const override { return 2; }
   Batch evaluation(Split, int64_t index, int64_t size) const override { return batch(99, index, size, 0); }
-  Tensor document_ids(Split, int64_t index, int64_t size) const override { return at::full({size, 8}, index, at::kLong); }
+  Tensor document_ids(Split, int64_t index, int64_t size) const override {
+    return at::full({size, 8}, index, at::kLong);
+  }
   int64_t context() const override { return 8; }
   int64_t vocabulary() const override { return 5; }
   int64_t tokens(Split) const override { return 0; }
@@ -54,7 +56,8 @@ struct Setting {
   TokenLosses losses = [this](const Batch& batch, Pass& pass) {
     const Tensor logits = at::embedding(table, batch.tokens) + frozen * 0.01;
     const Tensor noisy = pass.dropout(logits, 0.1, "test");
-    return at::cross_entropy_loss(noisy.view({-1, 5}), batch.targets.reshape({-1}), {}, at::Reduction::None, -1).view(batch.tokens.sizes());
+    return at::cross_entropy_loss(noisy.view({-1, 5}), batch.targets.reshape({-1}), {}, at::Reduction::None, -1)
+        .view(batch.tokens.sizes());
   };
   Setting() {
     settings.steps = 60;
@@ -97,9 +100,12 @@ TEST(TrainingLoop, GoesOnFromACheckpointBitForBit) {
 TEST(TrainingLoop, AccumulationIsTheLargerBatch) {
   const Folder one, two;
   Setting a, b;
-  for (Setting* s : {&a, &b}) s->losses = [s](const Batch& batch, Pass&) {
-    return at::cross_entropy_loss(at::embedding(s->table, batch.tokens).view({-1, 5}), batch.targets.reshape({-1}), {}, at::Reduction::None, -1).view(batch.tokens.sizes());
-  };
+  for (Setting* s : {&a, &b})
+    s->losses = [s](const Batch& batch, Pass&) {
+      return at::cross_entropy_loss(at::embedding(s->table, batch.tokens).view({-1, 5}), batch.targets.reshape({-1}),
+                                    {}, at::Reduction::None, -1)
+          .view(batch.tokens.sizes());
+    };
   b.settings.accumulate = 2;
   a.train_in(one.path);
   b.train_in(two.path);
@@ -136,7 +142,8 @@ TEST(TrainingCheckpoint, KeepsTheTwoNewest) {
   Setting s;
   s.train_in(folder.path);
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path / "checkpoints")) names.insert(entry.path().filename());
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path / "checkpoints"))
+    names.insert(entry.path().filename());
   EXPECT_EQ(names, (std::set<std::string>{"step-00000050", "step-00000060"}));
 }
 
@@ -185,7 +192,8 @@ TEST(TrainingAdamW, IsItsFormula) {
     value = value * (1 - 0.01 * s.weight_decay);
     m = m * s.beta1 + c * (1 - s.beta1);
     v = v * s.beta2 + c * c * (1 - s.beta2);
-    value = value - 0.01 * (m / (1 - std::pow(s.beta1, step))) / ((v / (1 - std::pow(s.beta2, step))).sqrt() + s.epsilon);
+    value =
+        value - 0.01 * (m / (1 - std::pow(s.beta1, step))) / ((v / (1 - std::pow(s.beta2, step))).sqrt() + s.epsilon);
   }
   EXPECT_TRUE(at::allclose(x, value, 1e-6, 1e-7));  // the step counter is float32
 }

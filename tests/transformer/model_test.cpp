@@ -24,7 +24,8 @@ struct Built {
   Model model;
   Routes routes;
   Built(const std::string& target, const std::string& toml, uint64_t seed = 1, ModelSettings settings = tiny())
-      : parameters(seed), model(settings, 20, target_named(target).moe, parameters),
+      : parameters(seed),
+        model(settings, 20, target_named(target).moe, parameters),
         routes(make_routes(model, target_named(target), routing(toml), routing(toml), parameters)) {
     parameters.gather(at::kCPU);
   }
@@ -67,11 +68,11 @@ TEST(TransformerTargets, AlwaysAttentionEqualsDenseBitForBit) {
 TEST(TransformerTargets, RoutesAreAnArgument) {
   const Built both("both", hard), other("both", hard, 2);
   const Tensor tokens = some_tokens(), native = both.losses(tokens);
-  EXPECT_TRUE(at::equal(both.losses(tokens, both.routes), native));             // identity transplant
-  EXPECT_FALSE(at::equal(both.losses(tokens, other.routes), native));           // another run's routes
+  EXPECT_TRUE(at::equal(both.losses(tokens, both.routes), native));    // identity transplant
+  EXPECT_FALSE(at::equal(both.losses(tokens, other.routes), native));  // another run's routes
   const Routes one = both.routes.with("blocks.0.attention", other.routes.at.at("blocks.0.attention"));
   EXPECT_FALSE(at::equal(both.losses(tokens, one), native));
-  EXPECT_TRUE(at::equal(both.losses(tokens), native));                          // and nothing had to be restored
+  EXPECT_TRUE(at::equal(both.losses(tokens), native));  // and nothing had to be restored
 }
 
 TEST(TransformerCausality, NoLossFeelsALaterToken) {
@@ -121,7 +122,8 @@ TEST(TransformerSizes, ArePapersOwn) {
   parameters.count_only();
   const Model model(paper, 50257, false, parameters);
   const int64_t dense = parameters.counts().untied;
-  make_routes(model, target_named("attention"), routing("router.type = \"bilinear\"\nselection.type = \"soft\""), {}, parameters);
+  make_routes(model, target_named("attention"), routing("router.type = \"bilinear\"\nselection.type = \"soft\""), {},
+              parameters);
   EXPECT_EQ(parameters.counts().router, 393216);
   // science.md counts 30,988,800 with the tied embedding twice: the paper's model and its gates.
   EXPECT_EQ(parameters.counts().untied, dense + 393216);
