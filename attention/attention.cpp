@@ -32,14 +32,15 @@ RoutingTask Attention::task() const {
 
 Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {
   const int64_t batch = x.size(0), items = x.size(1), heads = shape_.heads;
-  const Tensor packed =
-      at::linear(x, qkv_).view({batch, items, -1, heads, shape_.width / heads}).permute({2, 0, 3, 1, 4});
+  // unbind, not select: its gradient is one concatenation, that of a select a whole tensor of zeros.
+  const auto packed =
+      at::linear(x, qkv_).view({batch, items, -1, heads, shape_.width / heads}).permute({2, 0, 3, 1, 4}).unbind(0);
   AttendInput in;
   if (has_scores_) {
     in.q = packed[0];
     in.k = packed[1];
   }
-  in.v = packed[has_scores_ ? 2 : 0];
+  in.v = packed.back();
   in.dropout = shape_.dropout;
   in.site = site_;
 

@@ -1,11 +1,13 @@
 #include "core/device.h"
 
+#include <malloc.h>
 #include <torch/types.h>
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
 #include <fstream>
+#include <limits>
 
 #include "core/error.h"
 
@@ -27,6 +29,10 @@ std::string device_name(at::Device device) {
 }
 
 void configure_torch(int threads, bool tf32) {
+  // A step frees and asks for the same large blocks again. By default glibc returns those to the system each time, and
+  // their pages are zeroed anew: keep them.
+  mallopt(M_MMAP_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   at::set_num_threads(threads);
   auto& context = at::globalContext();
   context.setSDPUseCuDNN(false);  // wrong gradients on Hopper in 2.11

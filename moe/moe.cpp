@@ -1,6 +1,9 @@
 #include "moe/moe.h"
 
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/types.h>
+
+#include <numeric>
 
 #include "core/error.h"
 
@@ -18,6 +21,24 @@ Tensor activate(const Tensor& x, const std::string& activation) {
   if (activation == "none") return x;
   return at::gelu(x, activation == "gelu_tanh" ? "tanh" : "none");
 }
+
+namespace {
+
+// Rows move by a permutation, so their gradients are gathered by its inverse: no atomics, no zeros to add to.
+struct PermuteRows : torch::autograd::Function<PermuteRows> {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& order,
+                        const Tensor& inverse) {
+    context->save_for_backward({order, inverse});
+    return x.index_select(0, order);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    return {apply(gradients[0], saved[1], saved[0]), {}, {}};
+  }
+};
+
+}  // namespace
 
 Moe::Moe(Site site, const MoeSettings& settings, const MoeShape& shape, const Parameters& parameters)
     : site_(std::move(site)), settings_(settings), shape_(shape) {
@@ -50,8 +71,11 @@ Tensor Moe::all_experts(const Tensor& x, const Tensor& weights, const Pass& pass
 Tensor Moe::kept_experts(const Tensor& x, const Tensor& weights, const Tensor& kept, const Pass& pass) const {
   const int64_t tokens = x.size(0), k = kept.size(1), experts = settings_.experts;
   const Dispatch d = dispatch(kept, experts);
-  const Tensor sorted =
-      x.unsqueeze(1).expand({tokens, k, x.size(1)}).reshape({tokens * k, -1}).index_select(0, d.order);
+  std::vector<int64_t> rows = d.ends;
+  std::adjacent_difference(d.ends.begin(), d.ends.end(), rows.begin());
+  // One split, not a narrow for each expert: the gradient of a narrow is a whole tensor of zeros.
+  const Tensor pairs = x.unsqueeze(1).expand({tokens, k, x.size(1)}).reshape({tokens * k, -1});
+  const auto sorted = PermuteRows::apply(pairs, d.order, d.inverse).split_with_sizes(rows);
   const auto in = in_.view({experts, settings_.hidden, -1}).unbind(0);
   const auto out = out_.view({experts, settings_.hidden, -1}).unbind(0);
   std::vector<Tensor> in_bias, out_bias, results;
@@ -59,24 +83,20 @@ Tensor Moe::kept_experts(const Tensor& x, const Tensor& weights, const Tensor& k
     in_bias = in_bias_.view({experts, -1}).unbind(0);
     out_bias = out_bias_.unbind(0);
   }
-  int64_t begin = 0;
-  for (int64_t e = 0; e < experts; ++e) {
-    const int64_t rows = d.ends[static_cast<std::size_t>(e)] - begin;
-    const auto i = static_cast<std::size_t>(e);
-    const Tensor mine = sorted.narrow(0, begin, rows);
-    begin += rows;
-    Tensor h = activate(at::linear(mine, in[i], in_bias.empty() ? Tensor() : in_bias[i]), settings_.activation);
-    h = pass.dropout(h, shape_.dropout, fmt::format("{}/hidden/{}", site_, e));
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    Tensor h = activate(at::linear(sorted[i], in[i], in_bias.empty() ? Tensor() : in_bias[i]), settings_.activation);
+    h = pass.dropout(h, shape_.dropout, fmt::format("{}/hidden/{}", site_, i));
     results.push_back(out_bias.empty() ? at::matmul(h, out[i]) : at::addmm(out_bias[i], h, out[i]));
   }
-  const Tensor y = at::cat(results).index_select(0, d.inverse).view({tokens, k, -1});
-  return at::bmm(weights.gather(1, kept).unsqueeze(1), y).squeeze(1);
+  const Tensor y = PermuteRows::apply(at::cat(results), d.inverse, d.order).view({tokens, k, -1});
+  return (y * weights.gather(1, kept).unsqueeze(-1)).sum(1);  // LibTorch's bmm of one row falls into a naive loop
 }
 
 Tensor Moe::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {
   const Route* route = routes.find(site_);
   check(route != nullptr, "experts at {} have no route", site_);
-  const RouterInput input{x, {}, {}};
+  RouterInput input;
+  input.items = x;
   const Routing routing = (*route)(input, pass);
   if (routes.observe) routes.observe(site_, routing, input);
   const Tensor flat = x.reshape({-1, shape_.width});

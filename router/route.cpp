@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace absorb {
@@ -54,7 +56,13 @@ RouterInput detached(const RouterInput& input) {
 }  // namespace
 
 Routing Route::operator()(const RouterInput& input, Pass& pass) const {
-  Routing routing = selection_->select(score(settings_.detach_input ? detached(input) : input, pass), task_, pass);
+  Scores scores = score(settings_.detach_input ? detached(input) : input, pass);
+  // A loss reads the same [T,C] scores that the layer does: one product for both, forward and backward.
+  const bool shared = pass.training && std::any_of(losses_.begin(), losses_.end(), [this](const Loss& loss) {
+                        return loss.coefficient != 0 && (!loss.router_only || settings_.detach_input);
+                      });
+  if (shared) scores = materialised(scores);
+  Routing routing = selection_->select(std::move(scores), task_, pass);
   for (const Loss& loss : losses_) {
     if (!pass.training || loss.coefficient == 0) continue;
     Routing seen = routing;

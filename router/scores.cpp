@@ -60,6 +60,17 @@ Scores detached(Scores scores) {
   return scores;
 }
 
+Scores materialised(const Scores& scores) {
+  Scores out;
+  out.batch = scores.batch;
+  out.groups = scores.groups;
+  out.items_count = scores.items_count;
+  out.choices_count = scores.choices_count;
+  out.device = scores.device;
+  out.dense = dense(scores);
+  return out;
+}
+
 Tensor moments(const Scores& scores, Visible visible) {
   at::NoGradGuard no_grad;
   const Tensor all = dense(scores).to(at::kDouble);  // [B,G,T,C]

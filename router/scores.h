@@ -53,6 +53,8 @@ Scores scaled(Scores scores, double factor);
 /// future). UserError when the batch holds one sequence.
 Scores shuffled(Scores scores);
 Scores detached(Scores scores);
+/// The same scores with dense() evaluated once, for callers that ask for it several times.
+Scores materialised(const Scores& scores);
 
 /// Mean and standard deviation of the visible scores per group: [2,G].
 Tensor moments(const Scores& scores, Visible visible);

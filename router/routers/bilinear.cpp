@@ -21,9 +21,14 @@ class Bilinear final : public Router {
 
   Scores score(const RouterInput& input, const Pass&) const override {
     Scores scores = sized_scores(task_, input);
-    scores.items = split_groups(at::linear(input.items, query_), task_.groups) * (1.0 / std::sqrt(rank_));
-    scores.choices = task_.attention() ? split_groups(at::linear(input.choices, key_), task_.groups)
-                                       : table_.view({1, 1, task_.choices, rank_});
+    const Tensor query = at::linear(input.items, query_);
+    const double scale = 1.0 / std::sqrt(rank_);
+    if (!task_.attention()) {  // [T,E] is small and asked for several times: one product, not one a question
+      scores.dense = at::linear(query, table_ * scale).unsqueeze(1);
+      return scores;
+    }
+    scores.items = split_groups(query, task_.groups) * scale;
+    scores.choices = split_groups(at::linear(input.choices, key_), task_.groups);
     return scores;
   }
 
