@@ -118,10 +118,8 @@ std::string arm_table(const Material& material) {
 std::string confound_table(const Material& material) {
   Table table(
       "Confounds: what else differs between arms. Density: mean weight over visible choices. Displacement: how far the "
-      "router "
-      "moved, "
-      "over the size it began with (0 where it is frozen). Router: its parameters, also in percent of four "
-      "denominators.");
+      "router moved, over the size it began with (0 where it is frozen). Router: its parameters, also in percent of "
+      "four denominators: all unique, counted untied, non-embedding, and what it steers (Q, K and V, or the experts).");
   table.column("Target", words).column("Arm", words).column("Cell", words).column("Density").column("Displacement");
   table.column("FLOPs/token").column("Parameters").column("Trained").column("Router").column("% unique");
   table.column("% untied").column("% non-embedding").column("% steered");

@@ -78,7 +78,8 @@ TEST(AttentionTopK, ExcludesEveryKeyThatIsNotKept) {
 }
 
 TEST(AttentionTopK, LateCausalityLeavesEarlyQueriesAtZeroWithoutNan) {
-  Setting s("selection = { type = \"top_k\", k = 1, weight = \"sigmoid\", order = \"causal_late\" }", "scale_logits");
+  Setting s("selection = { type = \"top_k\", k = 1, weight = \"sigmoid\", self = false, order = \"causal_late\" }",
+            "scale_logits");
   s.x.requires_grad_();
   const Tensor y = s.output();
   EXPECT_FALSE(y.isnan().any().item<bool>());

@@ -64,7 +64,7 @@ TEST(CoreSettings, TablesMergeArraysReplaceAndAnotherTypeReplaces) {
   Settings base = Settings::from_text("a = [1, 2]\n[t]\nx = 1\ny = 2\n[r]\ntype = \"one\"\nk = 3", "base");
   base.merge(Settings::from_text("a = [3]\n[t]\ny = 5\n[r]\ntype = \"two\"", "over"));
   EXPECT_EQ(base.value(), Json::parse(R"({"a": [3], "t": {"x": 1, "y": 5}, "r": {"type": "two"}})"));
-  EXPECT_EQ(base.table("t").where("y"), "over:4:1");
+  EXPECT_EQ(base.table("t").where("y"), "over:3:1");
   EXPECT_EQ(base.table("t").where("x"), "base:3:1");
   base.merge(Settings::from_text("[r]\ntype = \"two\"\nk = 1", "third"));
   EXPECT_EQ(base.value()["r"], Json::parse(R"({"type": "two", "k": 1})"));

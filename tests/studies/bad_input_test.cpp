@@ -1,4 +1,6 @@
 // Whatever a user gets wrong is one line on standard error, exit status 2, and nothing written.
+#include <fmt/format.h>
+
 #include "tests/studies/command_fixture.h"
 
 namespace absorb {
@@ -56,15 +58,20 @@ TEST_F(StudyBadInput, Data) {
     expect_refused(run(run_arguments(study("", "seeds = [1]"), "runs", more)), words);
   };
   const std::string missing = (folder / "absent.txt").string(), empty = (folder / "empty.txt").string();
-  data({"data.type=text", "data.corpus=" + missing}, "absent.txt");
+  data({"data.type=text", fmt::format("data.corpus={}", missing)}, "absent.txt");
   std::ofstream(empty).put('\n');
-  data({"data.type=text", "data.corpus=" + empty, "data.cache=" + (folder / "cache").string()}, "empty.txt");
+  data({"data.type=text", fmt::format("data.corpus={}", empty),
+        fmt::format("data.cache={}", (folder / "cache").string())},
+       "empty.txt");
   const std::string bad = (folder / "bad.jsonl").string();
   std::ofstream(bad) << "{\"text\": \"fine\"}\n{\"text\": \"\xff\xfe\"}\n";
-  data({"data.type=text", "data.corpus=" + bad, "data.cache=" + (folder / "cache").string()}, "bad.jsonl:2");
+  data(
+      {"data.type=text", fmt::format("data.corpus={}", bad), fmt::format("data.cache={}", (folder / "cache").string())},
+      "bad.jsonl:2");
   const std::string tokens = (folder / "t.bin").string();
   std::ofstream(tokens, std::ios::binary) << std::string(4000, '\x7f');
-  data({"data.type=tokens", "data.train=" + tokens, "data.valid=" + tokens, "data.vocabulary=100"},
+  data({"data.type=tokens", fmt::format("data.train={}", tokens), fmt::format("data.valid={}", tokens),
+        "data.vocabulary=100"},
        "beyond the vocabulary of 100");
 }
 

@@ -44,8 +44,9 @@ class CommandTest : public ::testing::Test {
     return file;
   }
 
-  pid_t start(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), ABSORB_COMMAND);
+  pid_t start(const std::vector<std::string>& after_command) const {
+    std::vector<std::string> arguments = {ABSORB_COMMAND};
+    for (const std::string& argument : after_command) arguments.push_back(argument);
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
     std::vector<char*> raw;
