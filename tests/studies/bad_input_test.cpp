@@ -24,7 +24,7 @@ class StudyBadInput : public testing::CommandTest {
 
 TEST_F(StudyBadInput, Settings) {
   refused("[[arm]]\nname = \"c\"\nrouting.frozne = true\n",
-          "study.toml:31:9: unknown key `frozne`; did you mean `frozen`?");
+          "study.toml:35:9: unknown key `frozne`; did you mean `frozen`?");
   refused_set("training.steps=many", "`steps` must be a whole number but got \"many\"");
   refused_set("training.learning_rate=1000", "must be in [0, 100] but got 1000");
   refused_set("routing.router.type=bilinaer",
@@ -32,7 +32,7 @@ TEST_F(StudyBadInput, Settings) {
   refused_set("routing.selection.k=33", "selection.k = 33 is above the number of keys, 32");
   refused_set("model.heads=5", "model.width = 32 is not divisible by model.heads = 5");
   refused_set("trainign.steps=3", "unknown table `trainign`; did you mean `training`?");
-  refused("[broken", "study.toml:30:");
+  refused("[broken", "study.toml:33:");
 }
 
 TEST_F(StudyBadInput, Studies) {
@@ -44,7 +44,8 @@ TEST_F(StudyBadInput, Studies) {
   refused("[[arm]]\nname = \"c\"\nrouting.moments_of = \"nobody\"\n", "names no other arm");
   expect_refused(run({"run", (folder / "absent.toml").string()}), "absent.toml: there is no such study file");
   expect_refused(run({"run"}), "STUDY is required");
-  expect_refused(run({"report", folder.string()}), "is no study's folder");
+  std::filesystem::create_directories(folder / "empty");
+  expect_refused(run({"report", (folder / "empty").string()}), "is no study's folder");
   expect_refused(run({"list", "rooters"}), "takes routers, selections, losses or settings");
 }
 

@@ -136,7 +136,7 @@ TEST_F(StudyCommand, LaterContrastsAreExploratoryAndTheLockStays) {
   EXPECT_EQ(read_file(folder / "runs/s/analysis.lock"), lock);
   const auto results = nlohmann::json::parse(read_file(folder / "runs/s/results.json"));
   for (const auto& contrast : results.at("contrasts"))
-    EXPECT_EQ(contrast.at("exploratory").get<bool>(), contrast.at("name") == "late");
+    EXPECT_EQ(contrast.at("kind") == "exploratory", contrast.at("name") == "late");
 }
 
 TEST_F(StudyCommand, CompensationGoesFromARunToAGraph) {
