@@ -31,10 +31,10 @@ RoutingTask Attention::task() const {
 }
 
 Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {
-  const int64_t batch = x.size(0), items = x.size(1), heads = shape_.heads;
+  const int64_t batch = x.size(0), items = x.size(1), heads = shape_.heads, head_width = shape_.width / heads;
   // unbind, not select: its gradient is one concatenation, that of a select a whole tensor of zeros.
   const auto packed =
-      at::linear(x, qkv_).view({batch, items, -1, heads, shape_.width / heads}).permute({2, 0, 3, 1, 4}).unbind(0);
+      at::linear(x, qkv_).view({batch, items, -1, heads, head_width}).permute({2, 0, 3, 1, 4}).unbind(0);
   AttendInput in;
   if (has_scores_) {
     in.q = packed[0];
@@ -52,7 +52,7 @@ Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) 
       input.native.batch = batch;
       input.native.groups = heads;
       input.native.items_count = input.native.choices_count = items;
-      input.native.items = in.q * (1.0 / std::sqrt(static_cast<double>(shape_.width / heads)));
+      input.native.items = in.q * (1.0 / std::sqrt(static_cast<double>(head_width)));
       input.native.choices = in.k;
       input.native.device = x.device();
     }

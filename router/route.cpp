@@ -11,7 +11,7 @@ namespace absorb {
 Route::Route(Site site, RoutingTask task, RoutingSettings settings, std::shared_ptr<const Router> router,
              std::shared_ptr<const Selection> selection, std::vector<Loss> losses)
     : site_(std::move(site)),
-      task_(std::move(task)),
+      task_(task),
       settings_(std::move(settings)),
       router_(std::move(router)),
       selection_(std::move(selection)),
