@@ -125,8 +125,8 @@ TEST(TransformerSizes, ArePapersOwn) {
   make_routes(model, target_named("attention"), routing("router.type = \"bilinear\"\nselection.type = \"soft\""), {},
               parameters);
   EXPECT_EQ(parameters.counts().router, 393216);
-  // science.md counts 30,988,800 with the tied embedding twice: the paper's model and its gates.
   EXPECT_EQ(parameters.counts().untied, dense + 393216);
+  EXPECT_EQ(parameters.counts().untied, 30988800);  // the paper's "31M", its tied embedding counted twice
   EXPECT_NEAR(static_cast<double>(parameters.counts().unique), 18.1e6, 0.1e6);
   paper.heads = 3;  // doesn't divide the width
   EXPECT_THROW(Model(paper, 20, false, Parameters(1)), UserError);
