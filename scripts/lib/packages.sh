@@ -43,7 +43,7 @@ install_packages() {
     as_root apt-get install -y --no-install-recommends "${debs[@]}" >"$log" 2>&1 || fail "apt-get could not install the packages of $offline/debs (see $log)"
   else
     as_root apt-get update >"$log" 2>&1 || fail "apt-get update failed (see $log): is there a network? --offline DIR works without"
-    as_root apt-get install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1 || fail "apt-get install failed (see $log)"
+    as_root apt-get install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1 || fail "apt-get install failed (see $log): is there a network? --offline DIR works without"
   fi
 }
 
