@@ -2,27 +2,15 @@
 
 #include <torch/types.h>
 
-#include <limits>
-
 #include "core/error.h"
 
 namespace absorb {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
 // The causal mask, or the routing's own where it keeps less.
 Tensor mask_of(const Routing& routing, const Tensor& scores) {
   const Tensor kept = keep_mask(routing, scores);
   return kept.defined() ? kept : visible_mask(Visible::causal, scores.size(-2), scores.size(-1), scores.device());
-}
-
-// Late causality can leave early queries without a key: their output is 0.
-Tensor masked_softmax(Tensor logits, const Tensor& mask, bool may_be_empty) {
-  if (mask.defined()) logits = logits.masked_fill(mask.logical_not(), -infinity);
-  if (!may_be_empty) return logits.softmax(-1);
-  const Tensor empty = (logits == -infinity).all(-1, true);
-  return logits.masked_fill(empty, 0).softmax(-1).masked_fill(empty, 0);
 }
 
 Tensor logits_of(const AttendInput& in) {

@@ -14,8 +14,6 @@ at::Device find_device(std::string_view name);
 std::string why_no_cuda();
 /// The stream that LibTorch's operations run on, as cudaStream_t.
 void* current_cuda_stream(at::Device device);
-/// Waits for the device's work; nothing to do on a CPU.
-void synchronize(at::Device device);
 /// Name of the GPU or the CPU model.
 std::string device_name(at::Device device);
 std::string gpu_name(at::Device device);

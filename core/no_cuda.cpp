@@ -17,7 +17,6 @@ void* current_cuda_stream(at::Device) {
 int64_t peak_bytes(at::Device) {
   return 0;
 }
-void synchronize(at::Device) {}
 
 namespace philox {
 

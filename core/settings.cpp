@@ -116,16 +116,8 @@ Settings Settings::from_assignment(const std::string& assignment) {
   } catch (const toml::parse_error&) {
     literal = false;
   }
-  Settings leaf = from_text(literal ? "v = " + value : "v = " + Json(value).dump(), "--set " + key);
-  Settings out;
-  out.value_ = Json::object({{"v", leaf.value_["v"]}});
-  Json inner = leaf.value_["v"];
-  std::string pointer;
-  std::istringstream parts(key);
-  std::vector<std::string> names;
-  for (std::string part; std::getline(parts, part, '.');) names.push_back(part);
-  for (auto part = names.rbegin(); part != names.rend(); ++part) inner = Json::object({{*part, inner}});
-  return from_json(std::move(inner), "--set " + assignment);
+  const Settings leaf = from_text(literal ? "v = " + value : "v = " + Json(value).dump(), "--set " + key);
+  return from_json(leaf.value_["v"], "--set " + assignment).under(key);
 }
 
 Settings Settings::from_json(Json value, const std::string& name) {

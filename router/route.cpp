@@ -24,12 +24,6 @@ Route Route::matched_to(const Tensor& from, const Tensor& to) const {
   return route;
 }
 
-Route Route::with_selection(std::shared_ptr<const Selection> selection) const {
-  Route route = *this;
-  route.selection_ = std::move(selection);
-  return route;
-}
-
 Scores Route::score(const RouterInput& input, const Pass& pass) const {
   Scores scores = router_->score(input, pass);
   if (settings_.temperature != 1) scores = scaled(std::move(scores), 1 / settings_.temperature);

@@ -55,8 +55,6 @@ class Route {
 
   /// Rescales this route's scores from moments `from` to `to` ([2,G]).
   Route matched_to(const Tensor& from, const Tensor& to) const;
-  /// This route with another selection.
-  Route with_selection(std::shared_ptr<const Selection> selection) const;
 
   Routing operator()(const RouterInput& input, Pass& pass) const;
   /// What is selected among: the router's scores after the modifiers.

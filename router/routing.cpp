@@ -25,13 +25,14 @@ Tensor kept_of(const KeepTop& keep, const Tensor& scores) {
   return (s > threshold).logical_or_((s == threshold).logical_and_(index <= keep.last.unsqueeze(-1)));
 }
 
-Tensor masked_softmax(const Tensor& scores, const Tensor& mask) {
-  if (!mask.defined()) return scores.softmax(-1);
-  const Tensor empty = mask.any(-1, /*keepdim=*/true).logical_not();
-  return scores.masked_fill(mask.logical_not(), -infinity).masked_fill(empty, 0).softmax(-1).masked_fill(empty, 0);
-}
-
 }  // namespace
+
+Tensor masked_softmax(Tensor logits, const Tensor& mask, bool may_be_empty) {
+  if (mask.defined()) logits = logits.masked_fill(mask.logical_not(), -infinity);
+  if (!may_be_empty) return logits.softmax(-1);
+  const Tensor empty = (logits == -infinity).all(-1, true);
+  return logits.masked_fill(empty, 0).softmax(-1).masked_fill(empty, 0);
+}
 
 bool is_plain(const Routing& routing) {
   return std::holds_alternative<KeepAll>(routing.keep) && routing.weight == Weight::one;
@@ -78,10 +79,11 @@ Tensor weights(const Routing& routing, const Tensor& dense_scores) {
       w = scores.sigmoid();
       break;
     case Weight::softmax:
-      w = masked_softmax(scores, visible_mask(routing.visible, scores.size(-2), scores.size(-1), scores.device()));
+      w = masked_softmax(scores, visible_mask(routing.visible, scores.size(-2), scores.size(-1), scores.device()),
+                         false);
       break;
     case Weight::softmax_kept:
-      return masked_softmax(scores, mask);
+      return masked_softmax(scores, mask, mask.defined());
   }
   return mask.defined() ? w * mask : w;
 }
@@ -99,14 +101,10 @@ Tensor log_weights(const Routing& routing, const Tensor& dense_scores) {
   return mask.defined() ? w.masked_fill(mask.logical_not(), -infinity) : w;
 }
 
-Tensor mean_weight(const Routing& routing, Visible over) {
+Tensor mean_weight(const Routing& routing) {
   Routing seen = routing;
   seen.visible = Visible::all;
-  const Tensor scores = dense(routing.scores);
-  const Tensor w = weights(over == Visible::all ? seen : routing, scores);
-  if (over == Visible::all) return w.mean();
-  const Tensor mask = visible_mask(over, w.size(-2), w.size(-1), w.device());
-  return (w * mask).sum() / static_cast<double>(mask.sum().item<int64_t>() * w.size(0) * w.size(1));
+  return weights(seen).mean();
 }
 
 Tensor counts(const Routing& routing) {

@@ -49,8 +49,11 @@ Tensor weights(const Routing& routing, const Tensor& dense_scores);
 Tensor log_weights(const Routing& routing, const Tensor& dense_scores);
 /// The same routing as if every visible choice were kept: what straight_through differentiates.
 Routing softened(Routing routing);
-/// Scalar: mean weight over all T x C entries, the future included (the paper's), or over the visible ones.
-Tensor mean_weight(const Routing& routing, Visible over);
+/// Scalar: mean weight over all T x C entries, the future included (the paper's).
+Tensor mean_weight(const Routing& routing);
+/// Softmax over the last dimension of what `mask` (undefined: all) leaves; logits may hold -inf of their own. Rows with
+/// nothing left, which late causality makes, are 0 where `may_be_empty`, else NaN.
+Tensor masked_softmax(Tensor logits, const Tensor& mask, bool may_be_empty);
 /// [G,C] double: how often each choice is kept, summed over batch and items.
 Tensor counts(const Routing& routing);
 /// int64 [B*T,K] for G = 1: the kept choices of each item in ascending order; every item must keep exactly K.

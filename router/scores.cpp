@@ -71,16 +71,6 @@ Scores materialised(const Scores& scores) {
   return out;
 }
 
-Tensor moments(const Scores& scores, Visible visible) {
-  at::NoGradGuard no_grad;
-  const Tensor all = dense(scores).to(at::kDouble);  // [B,G,T,C]
-  const Tensor mask = visible_mask(visible, scores.items_count, scores.choices_count, all.device());
-  const Tensor seen = mask.defined() ? all.masked_select(mask).view({scores.batch, scores.groups, -1})
-                                     : all.reshape({scores.batch, scores.groups, -1});
-  const Tensor by_group = seen.transpose(0, 1).reshape({scores.groups, -1});
-  return at::stack({by_group.mean(1), by_group.std(1, /*unbiased=*/false)});
-}
-
 Scores matched(Scores scores, const Tensor& from, const Tensor& to) {
   // A router whose scores are all equal keeps its sd of 0: there is nothing to stretch.
   const Tensor factor = at::where(from[1] > 0, to[1] / from[1].clamp_min(1e-30), at::ones_like(to[1]));

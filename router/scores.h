@@ -56,8 +56,6 @@ Scores detached(Scores scores);
 /// The same scores with dense() evaluated once, for callers that ask for it several times.
 Scores materialised(const Scores& scores);
 
-/// Mean and standard deviation of the visible scores per group: [2,G].
-Tensor moments(const Scores& scores, Visible visible);
 /// Rescales scores whose moments are `from` [2,G] so that they become `to` [2,G].
 Scores matched(Scores scores, const Tensor& from, const Tensor& to);
 

@@ -1,21 +1,11 @@
 // What is read off routings while a trained model reads held-out text: score moments, routing health, attention mass.
 #pragma once
 
+#include "router/moments.h"
 #include "router/route.h"
 #include "studies/record.h"
 
 namespace absorb {
-
-/// Running mean and sd per group over many passes.
-class MomentSums {
- public:
-  void add(const Scores& scores, Visible visible);
-  /// [2,G] double.
-  Tensor moments() const;
-
- private:
-  Tensor count_, sum_, square_;  // [G] double
-};
 
 /// Health of one site (see SiteHealth).
 class HealthSums {

@@ -29,8 +29,4 @@ int64_t peak_bytes(at::Device device) {
   return c10::cuda::CUDACachingAllocator::getDeviceStats(device.index()).allocated_bytes[0].peak;
 }
 
-void synchronize(at::Device device) {
-  if (device.is_cuda()) c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
-}
-
 }  // namespace absorb

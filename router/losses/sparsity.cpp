@@ -9,7 +9,7 @@ class Sparsity final : public RoutingLoss {
  public:
   explicit Sparsity(double target) : target_(target) {}
   Tensor loss(const Routing& routing, const RoutingTask&) const override {
-    const Tensor sparsity = 1 - mean_weight(routing, Visible::all);
+    const Tensor sparsity = 1 - mean_weight(routing);
     return (target_ - sparsity).relu().square();
   }
 

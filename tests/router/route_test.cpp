@@ -2,6 +2,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "router/moments.h"
 #include "tests/routing_fixture.h"
 
 namespace absorb {
