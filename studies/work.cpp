@@ -139,7 +139,7 @@ void supervise(const RunPlan& plan, const WorkOptions& options) {
 }  // namespace
 
 WorkResult work(const RunPlan& plan, const WorkOptions& options) {
-  catch_interrupts();
+  catch_interrupts(options.worker);
   if (options.jobs > 1 && !options.worker)
     supervise(plan, options);
   else

@@ -44,10 +44,11 @@ class CommandTest : public ::testing::Test {
     return file;
   }
 
-  pid_t start(const std::vector<std::string>& after_command) const {
+  pid_t start(const std::vector<std::string>& after_command, bool own_group = false) const {
     std::vector<std::string> arguments = {ABSORB_COMMAND};
     for (const std::string& argument : after_command) arguments.push_back(argument);
     const pid_t pid = ::fork();
+    if (own_group) ::setpgid(pid, pid);  // in the parent and, below as pid 0, in the child: whichever comes first
     if (pid != 0) return pid;
     std::vector<char*> raw;
     for (std::string& argument : arguments) raw.push_back(argument.data());

@@ -89,6 +89,22 @@ TEST_F(StudyCommand, AnInterruptWritesACheckpointAndSaysHowToGoOn) {
   }
 }
 
+TEST_F(StudyCommand, AnInterruptOfTheWholeProcessGroupStillLeavesCheckpoints) {
+  const Path file = study("", "seeds = [1]", 400);
+  auto arguments = run_arguments(file, "runs",
+                                 {"--set", "training.checkpoint_every=100000", "--set", "model.layers=4", "--set",
+                                  "model.width=256", "--set", "training.batch=128"});    // slow steps
+  std::replace(arguments.begin(), arguments.end(), std::string("1"), std::string("2"));  // --jobs
+  const pid_t pid = start(arguments, /*own_group=*/true);
+  const Path metrics = folder / "runs/s/dense/seed-1/metrics.jsonl";
+  while (read_metrics(metrics).empty()) ::usleep(1000);
+  ::kill(-pid, SIGTERM);  // as `timeout` and batch systems do: parent and workers all get it
+  EXPECT_EQ(wait(pid).status, 75);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "runs/s/dense/seed-1/checkpoints"),
+                          std::filesystem::directory_iterator()),
+            1);
+}
+
 TEST_F(StudyCommand, AddingASeedTrainsThatSeedAlone) {
   const Path file = study("", "seeds = [1]");
   ASSERT_EQ(run(run_arguments(file)).status, 0);
