@@ -33,33 +33,34 @@ double loss_of(const LiveRun& run, const Dataset& data, const Routes& routes) {
   return evaluate(run.losses(routes), data, request_for(run), run.device()).loss;
 }
 
-std::vector<Site> only(const LiveRun& run, const std::vector<Site>& sites, bool attention) {
-  std::vector<Site> out;
-  for (const Site& site : sites)
-    if (run.routes().at.at(site)->task().attention() == attention) out.push_back(site);
-  return out;
+// The run's own routes with `random`'s at the sites of one kind.
+Routes swapped_at(const LiveRun& run, const Routes& random, bool attention) {
+  Routes routes = run.routes();
+  for (const Site& site : swappable_sites(run))
+    if (run.routes().at.at(site)->task().attention() == attention) routes.at[site] = random.at.at(site);
+  return routes;
 }
 
 void deploy_swaps(const LiveRun& run, const Dataset& data, DeploymentResults& results) {
   const std::vector<Site> sites = swappable_sites(run);
   if (sites.empty()) return;
-  results.losses["swap"] = loss_of(run, data, matched_random(run, data, sites, 0).routes);
+  const Routes random = matched_random(run, data, sites, 0).routes;
+  results.losses["swap"] = loss_of(run, data, random);
   if (run.settings().target != "both") return;
-  const auto attention = only(run, sites, true), moe = only(run, sites, false);
-  if (!attention.empty())
-    results.losses["swap_attention"] = loss_of(run, data, matched_random(run, data, attention, 0).routes);
-  if (!moe.empty()) results.losses["swap_moe"] = loss_of(run, data, matched_random(run, data, moe, 0).routes);
+  results.losses["swap_attention"] = loss_of(run, data, swapped_at(run, random, true));
+  results.losses["swap_moe"] = loss_of(run, data, swapped_at(run, random, false));
 }
 
 void deploy_dense(const LiveRun& run, const Dataset& data, int64_t top_k, DeploymentResults& results) {
   if (run.settings().model.attention.native != "qk" || data.context() <= top_k) return;
   MassSums mass(top_k);
-  look(run, data, top_k_routes(run, "own", top_k),
+  look(run, data, attention_routes(run, "own", {{"type", "always"}}),  // dense attention itself, looked at
        [&](const Site&, const Routing&, const RouterInput& input) { mass.add(input.native); });
   results.mass_top_k = mass.mass();
   results.mass_uniform = mass.uniform();
-  results.losses["oracle_top_k"] = loss_of(run, data, top_k_routes(run, "own", top_k));
-  results.losses["random_top_k"] = loss_of(run, data, top_k_routes(run, "redrawn", top_k));
+  const Json kept = {{"type", "top_k"}, {"k", top_k}, {"weight", "one"}, {"gradient", "none"}};
+  results.losses["oracle_top_k"] = loss_of(run, data, attention_routes(run, "own", kept));
+  results.losses["random_top_k"] = loss_of(run, data, attention_routes(run, "redrawn", kept));
 }
 
 }  // namespace
@@ -104,11 +105,11 @@ RandomRoutes matched_random(const LiveRun& run, const Dataset& data, const std::
   return {drawn, routes};
 }
 
-Routes top_k_routes(const LiveRun& run, const std::string& router, int64_t k) {
+Routes attention_routes(const LiveRun& run, const std::string& router, const Json& selection) {
+  const std::string name = "attention_routes";
   RoutingSettings settings;
-  settings.router = registries().routers.resolve(Settings::from_json({{"type", router}}, "top_k_routes"));
-  settings.selection = registries().selections.resolve(
-      Settings::from_json({{"type", "top_k"}, {"k", k}, {"weight", "one"}, {"gradient", "none"}}, "top_k_routes"));
+  settings.router = registries().routers.resolve(Settings::from_json({{"type", router}}, name));
+  settings.selection = registries().selections.resolve(Settings::from_json(selection, name));
   const Parameters none(static_cast<uint64_t>(run.settings().seed));
   Routes routes = run.routes();
   for (const auto& [site, task] : run.model().sites())

@@ -26,9 +26,9 @@ struct RandomRoutes {
 /// scores (science.md section 3: matched random).
 RandomRoutes matched_random(const LiveRun& run, const Dataset& data, const std::vector<Site>& sites, uint64_t draw);
 
-/// Routes that give every attention site the selection top_k over the layer's own scores ("own", the oracle) or over
-/// noise ("redrawn", random keys).
-Routes top_k_routes(const LiveRun& run, const std::string& router, int64_t k);
+/// The run's routes, with `router` and the table `selection` at every attention site: "own" + top_k is the oracle,
+/// "redrawn" + top_k random keys, "own" + always dense attention under an observer.
+Routes attention_routes(const LiveRun& run, const std::string& router, const Json& selection);
 
 DeploymentResults deploy(const LiveRun& run, const Dataset& data, int64_t top_k);
 

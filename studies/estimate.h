@@ -10,7 +10,7 @@ struct Cost {
   std::uintmax_t final_bytes = 0, peak_bytes = 0;
 };
 
-/// Time from forward operations x 3 at the rate that a matrix product reaches here and now (a GPU: its data sheet's);
+/// Time from forward operations x 3 at the rate that a matrix product reaches here and now (a GPU: a fixed rate);
 /// a rough figure. Bytes: weights that stay, and the checkpoints of `jobs` runs at a time.
 Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs);
 
