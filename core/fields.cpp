@@ -70,6 +70,17 @@ class ReadFields final : public Fields {
     }
     value = std::move(out);
   }
+  void field(const std::string& key, std::map<std::string, double>& value, Range<double> range,
+             std::string_view) override {
+    if (!find(key)) return;
+    const Settings table = table_.table(key);
+    for (const auto& [name, item] : table.value().items()) {
+      require(item.is_number(), "{}: `{}` in `{}` must be a number but got {}", table.where(name), name, key,
+              item.dump());
+      in_range(key, item.get<double>(), range);
+      value[name] = item;
+    }
+  }
   void table(const std::string& key, const std::function<void(Fields&)>& list, std::string_view) override {
     if (find(key)) read_fields(table_.table(key), list);
   }
@@ -132,6 +143,9 @@ class WriteFields final : public Fields {
     out[key] = value;
   }
   void field(const std::string& key, std::vector<std::string>& value, std::string_view) override { out[key] = value; }
+  void field(const std::string& key, std::map<std::string, double>& value, Range<double>, std::string_view) override {
+    if (!value.empty()) out[key] = value;
+  }
   void table(const std::string& key, const std::function<void(Fields&)>& list, std::string_view) override {
     out[key] = write_fields(list);
   }
@@ -173,6 +187,10 @@ class DocumentFields final : public Fields {
   }
   void field(const std::string& key, std::vector<std::string>& value, std::string_view doc) override {
     rows.push_back({key, "strings", "", Json(value).dump(), std::string(doc)});
+  }
+  void field(const std::string& key, std::map<std::string, double>&, Range<double> range,
+             std::string_view doc) override {
+    rows.push_back({key, "table of numbers", limits(range), "", std::string(doc)});
   }
   void table(const std::string& key, const std::function<void(Fields&)>& list, std::string_view doc) override {
     rows.push_back({key, "table", "", "", std::string(doc)});

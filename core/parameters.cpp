@@ -20,7 +20,7 @@ bool is_router(Part part) {
   return part == Part::attention_router || part == Part::expert_router;
 }
 
-Tensor initial(uint64_t seed, const Slice& slice, std::vector<int64_t> shape, at::ScalarType dtype) {
+Tensor initial(uint64_t seed, int64_t draw, const Slice& slice, std::vector<int64_t> shape, at::ScalarType dtype) {
   const auto options = at::TensorOptions().dtype(dtype);
   switch (slice.init.kind) {
     case Init::Kind::zeros:
@@ -30,7 +30,8 @@ Tensor initial(uint64_t seed, const Slice& slice, std::vector<int64_t> shape, at
     case Init::Kind::normal:
       break;
   }
-  return gauss({stream_key(seed, "init/" + slice.name), {}}, shape, at::kCPU).mul_(slice.init.std).to(dtype);
+  const std::string stream = draw == 0 ? "init/" + slice.name : fmt::format("init/{}#{}", slice.name, draw);
+  return gauss({stream_key(seed, stream), {}}, shape, at::kCPU).mul_(slice.init.std).to(dtype);
 }
 
 }  // namespace
@@ -92,6 +93,12 @@ Parameters Parameters::frozen() const {
   return inner;
 }
 
+Parameters Parameters::redrawn(int64_t draw) const {
+  Parameters inner = *this;
+  inner.draw_ = draw;
+  return inner;
+}
+
 Tensor Parameters::add(std::string_view name, at::IntArrayRef shape, Init init, const Component& component) const {
   check(!shape.empty(), "parameter {}{} needs a shape", prefix_, name);
   return pack(name, shape.slice(1), {Slice{std::string(name), component, shape[0], init}});
@@ -102,11 +109,12 @@ Tensor Parameters::pack(std::string_view name, at::IntArrayRef columns, std::vec
   std::vector<Tensor> parts;
   for (Slice& slice : slices) {
     slice.name = prefix_ + slice.name;
+    slice.trained = !frozen_;
     check(store_->names.insert(slice.name).second, "parameter {} is added twice", slice.name);
     std::vector<int64_t> shape = columns.vec();
     shape.insert(shape.begin(), slice.rows);
     parts.push_back(store_->counts_only ? at::empty(shape, at::TensorOptions().dtype(store_->dtype).device(at::kMeta))
-                                        : initial(store_->seed, slice, shape, store_->dtype));
+                                        : initial(store_->seed, draw_, slice, shape, store_->dtype));
   }
   Tensor leaf = parts.size() == 1 ? parts[0] : at::cat(parts);
   leaf.requires_grad_(!frozen_);
@@ -163,17 +171,28 @@ at::ScalarType Parameters::dtype() const {
   return store_->dtype;
 }
 
-std::vector<std::pair<int64_t, int64_t>> Parameters::trained_ranges() const {
-  std::vector<std::pair<int64_t, int64_t>> ranges;
+void Parameters::each_slice(const std::function<void(const Slice&, int64_t, int64_t)>& visit) const {
   for (const Stored& stored : store_->stored) {
-    if (!stored.trained) continue;
-    const int64_t end = stored.offset + stored.leaf.numel();
-    if (!ranges.empty() && ranges.back().second == stored.offset)
-      ranges.back().second = end;
-    else
-      ranges.emplace_back(stored.offset, end);
+    const int64_t row = stored.leaf.numel() / std::max<int64_t>(stored.leaf.size(0), 1);
+    int64_t begin = stored.offset;
+    for (const Slice& slice : stored.slices) {
+      visit(slice, begin, begin + slice.rows * row);
+      begin += slice.rows * row;
+    }
   }
-  return ranges;
+}
+
+void Parameters::train_only(const std::function<bool(const Slice&)>& chosen) const {
+  check(!store_->flat.defined(), "train_only() comes after gather()");
+  for (Stored& stored : store_->stored) {
+    bool any = false;
+    for (Slice& slice : stored.slices) {
+      slice.trained = slice.trained && chosen(slice);
+      any = any || slice.trained;
+    }
+    stored.trained = any;
+    if (stored.leaf.requires_grad() != any) stored.leaf.requires_grad_(any);
+  }
 }
 
 ParameterCounts Parameters::counts() const {
@@ -193,7 +212,7 @@ ParameterCounts Parameters::counts() const {
       const auto [layer, part, index] = slice.component;
       const bool qkv = part == Part::q || part == Part::k || part == Part::v;
       counts.unique += n;
-      if (stored.trained) counts.trained += n;
+      if (slice.trained) counts.trained += n;
       if (part != Part::embedding && part != Part::head) counts.non_embedding += n;
       if (is_router(part)) counts.router += n;
       if ((qkv && attention_routed.contains(layer)) || (part == Part::expert && experts_routed.contains(layer)))

@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@ struct Slice {
   Component component;
   int64_t rows = 0;
   Init init;
+  bool trained = true;
 };
 
 /// One stored tensor: a leaf of autograd and its place in the flat storage.
@@ -56,7 +58,7 @@ struct Stored {
   Tensor leaf;
   std::vector<Slice> slices;  // they cover all rows in order
   int64_t offset = 0;         // in the flat storage; in numbers
-  bool trained = true;
+  bool trained = true;  // any of its slices
 };
 
 /// The four denominators of science.md section 2, and the router's own size.
@@ -78,6 +80,8 @@ class Parameters {
   Parameters scope(std::string_view name) const;
   /// The same scope; what is added through it is never trained (its initial value is the run's frozen draw).
   Parameters frozen() const;
+  /// The same scope; initial values of what is added through it are draw number `draw` of their names (0: the first).
+  Parameters redrawn(int64_t draw) const;
 
   /// A leaf of its own, initialised by (seed, full name).
   Tensor add(std::string_view name, at::IntArrayRef shape, Init init, const Component& component) const;
@@ -88,14 +92,16 @@ class Parameters {
 
   /// From here on shapes are recorded without memory or values, for counting a model before it is built.
   void count_only() const;
+  /// Slices that `chosen` refuses won't be trained. Call before gather().
+  void train_only(const std::function<bool(const Slice&)>& chosen) const;
   /// Lays all leaves into one flat buffer on `device` (with a second one for gradients). Call once, after building.
   void gather(at::Device device) const;
   /// [all numbers], the values; leaves are views of it. Defined after gather().
   const Tensor& flat() const;
   /// [all numbers], the gradients; the leaves' .grad are views of it.
   const Tensor& flat_gradient() const;
-  /// Maximal runs [begin, end) of trained numbers in the flat buffers.
-  std::vector<std::pair<int64_t, int64_t>> trained_ranges() const;
+  /// Calls `visit` with every slice and its run [begin, end) of numbers in the flat buffers.
+  void each_slice(const std::function<void(const Slice&, int64_t begin, int64_t end)>& visit) const;
 
   const std::vector<Stored>& stored() const;
   const std::vector<std::pair<std::string, Tensor>>& states() const;
@@ -109,6 +115,7 @@ class Parameters {
   std::shared_ptr<Store> store_;
   std::string prefix_;
   bool frozen_ = false;
+  int64_t draw_ = 0;
 };
 
 /// The rows of one slice as a view of its leaf (detached), for drift, accounts and copies.

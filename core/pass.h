@@ -4,9 +4,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/random.h"
 
@@ -22,6 +24,11 @@ struct Pass {
   Tensor tokens = {};  // [B,T] int64
   /// Routing losses by "<site>/<loss>", already multiplied by their coefficients; the trainer adds them up.
   std::map<std::string, Tensor> losses = {};
+  /// Whether routes also leave in `densities` the share of visible choices that each of them kept, by site.
+  bool account = false;
+  std::map<Site, Tensor> densities = {};
+  /// What has to happen once the step is taken, without gradients: selections and routers with state leave it here.
+  std::vector<std::function<void()>> after_step = {};
 
   /// The stream of one purpose at one site at this step: the same in every arm of a seed.
   RandomKey random(std::string_view purpose, const Site& site) const;

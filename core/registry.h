@@ -14,17 +14,33 @@
 
 namespace absorb {
 
+/// Interfaces say with a struct `Traits` what their implementations may differ in; others have none.
+struct NoTraits {};
+template <class T>
+struct TraitsOf {
+  using type = NoTraits;
+};
+template <class T>
+  requires requires { typename T::Traits; }
+struct TraitsOf<T> {
+  using type = typename T::Traits;
+};
+
 template <class T, class... Args>
 class Registry {
  public:
+  using Traits = typename TraitsOf<T>::type;
   /// `kind` is what messages call an entry: "router", "selection".
   explicit Registry(std::string kind) : kind_(std::move(kind)) {}
 
-  /// Registers `name`. S is its settings struct with a field list; `make` builds it.
+  /// Registers `name`. S is its settings struct with a field list; `make` builds it; `traits` are what it claims of
+  /// itself, and what `absorb conform` holds it to.
   template <class S>
-  void add(const std::string& name, std::string doc, std::function<std::shared_ptr<T>(const S&, Args...)> make) {
+  void add(const std::string& name, std::string doc, std::function<std::shared_ptr<T>(const S&, Args...)> make,
+           Traits traits = {}) {
     Entry entry;
     entry.doc = std::move(doc);
+    entry.traits = traits;
     entry.make = [make](const Settings& table, Args... args) {
       return make(read_settings<S>(table, {"type"}), std::forward<Args>(args)...);
     };
@@ -56,13 +72,16 @@ class Registry {
     for (const auto& [name, entry] : entries_) names.push_back(name);
     return names;
   }
+  bool has(const std::string& name) const { return entries_.contains(name); }
   const std::string& doc(const std::string& name) const { return entries_.at(name).doc; }
+  const Traits& traits(const std::string& name) const { return entries_.at(name).traits; }
   std::vector<FieldDoc> fields_of(const std::string& name) const { return entries_.at(name).fields(); }
   const std::string& kind() const { return kind_; }
 
  private:
   struct Entry {
     std::string doc;
+    Traits traits;
     std::function<std::shared_ptr<T>(const Settings&, Args...)> make;
     std::function<Json(const Settings&)> resolve;
     std::function<std::vector<FieldDoc>()> fields;

@@ -80,6 +80,9 @@ class Fields {
   virtual void field(const std::string& key, std::vector<int64_t>& value, Range<int64_t> range,
                      std::string_view doc) = 0;
   virtual void field(const std::string& key, std::vector<std::string>& value, std::string_view doc) = 0;
+  /// A table of numbers under names that its reader chooses.
+  virtual void field(const std::string& key, std::map<std::string, double>& value, Range<double> range,
+                     std::string_view doc) = 0;
   /// A table with a field list of its own.
   virtual void table(const std::string& key, const std::function<void(Fields&)>& list, std::string_view doc) = 0;
   /// A table whose `type` names an entry of a registry. `validate` reads it once for its errors and writes it back

@@ -38,6 +38,16 @@ struct PermuteRows : torch::autograd::Function<PermuteRows> {
   }
 };
 
+Scores native_gains(const Tensor& gains) {
+  Scores native;
+  native.batch = gains.size(0);
+  native.items_count = gains.size(1);
+  native.choices_count = gains.size(2);
+  native.dense = gains.unsqueeze(1);
+  native.device = gains.device();
+  return native;
+}
+
 }  // namespace
 
 Moe::Moe(Site site, const MoeSettings& settings, const MoeShape& shape, const Parameters& parameters)
@@ -92,17 +102,29 @@ Tensor Moe::kept_experts(const Tensor& x, const Tensor& weights, const Tensor& k
   return (y * weights.gather(1, kept).unsqueeze(-1)).sum(1);  // LibTorch's bmm of one row falls into a naive loop
 }
 
+Tensor Moe::each_expert(const Tensor& x) const {
+  const int64_t experts = settings_.experts;
+  const Tensor h = activate(at::linear(x, in_, in_bias_), settings_.activation)
+                       .view({x.size(0), experts, settings_.hidden})
+                       .transpose(0, 1);
+  const Tensor y = at::bmm(h, out_.view({experts, settings_.hidden, -1})).transpose(0, 1);
+  return out_bias_.defined() ? y + out_bias_ : y;
+}
+
 Tensor Moe::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {
   const Route* route = routes.find(site_);
   check(route != nullptr, "experts at {} have no route", site_);
   RouterInput input;
   input.items = x;
+  if (const auto gains = routes.gains.find(site_); gains != routes.gains.end())
+    input.native = native_gains(gains->second);
   const Routing routing = (*route)(input, pass);
   if (routes.observe) routes.observe(site_, routing, input);
   const Tensor flat = x.reshape({-1, shape_.width});
   const Tensor w = weights(routing).reshape({flat.size(0), settings_.experts}).to(x.scalar_type());
   const bool all = budget(routing) == 0 || routing.gradient == Gradient::straight_through;
   const Tensor y = all ? all_experts(flat, w, pass) : kept_experts(flat, w, kept_choices(routing), pass);
+  if (routes.observe_experts) routes.observe_experts(site_, y, [&] { return each_expert(flat); });
   return y.view(x.sizes());
 }
 

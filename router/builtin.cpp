@@ -1,11 +1,19 @@
 // The list of what exists: a new type is one header, one source and one line here.
 #include "router/losses/balance.h"
+#include "router/losses/distill.h"
 #include "router/losses/sparsity.h"
 #include "router/route.h"
 #include "router/routers/bilinear.h"
+#include "router/routers/block_mean.h"
 #include "router/routers/controls.h"
+#include "router/routers/cosine.h"
+#include "router/routers/hash.h"
 #include "router/routers/linear.h"
+#include "router/routers/mlp.h"
+#include "router/routers/positional.h"
 #include "router/selections/keep_all.h"
+#include "router/selections/loss_free.h"
+#include "router/selections/threshold.h"
 #include "router/selections/top_k.h"
 
 namespace absorb {
@@ -13,10 +21,18 @@ namespace absorb {
 void add_builtin(Registries& all) {
   add_bilinear(all.routers);
   add_linear(all.routers);
+  add_mlp(all.routers);
+  add_cosine(all.routers);
+  add_positional(all.routers);
+  add_hash(all.routers);
+  add_block_mean(all.routers);
   add_controls(all.routers);
   add_keep_all(all.selections);
   add_top_k(all.selections);
+  add_threshold(all.selections);
+  add_loss_free(all.selections);
   add_balance(all.losses);
+  add_distill(all.losses);
   add_sparsity(all.losses);
 }
 
@@ -52,6 +68,8 @@ void fields(Fields& list, RoutingSettings& s) {
   list.tables("losses", s.losses, resolve_loss, registries().losses.names(),
               "Losses on the routing by name, with a coefficient or a table: `absorb list losses`.");
   list.field("frozen", s.frozen, "The router keeps its initial draw; gradients still pass through it to its input.");
+  list.field("draw", s.draw, {0, 1 << 20},
+             "Which random draw the router's initial weights are: arms that differ in it alone are A/A.");
   list.field("detach_input", s.detach_input, "The router sees its input without a gradient path back into it.");
   list.field("temperature", s.temperature, {1e-6, 1e6}, "Scores are divided by it.");
   list.field("noise", s.noise, {0, 1e6}, "Standard deviation of Gaussian noise added to scores in training.");

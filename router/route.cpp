@@ -24,6 +24,13 @@ Route Route::matched_to(const Tensor& from, const Tensor& to) const {
   return route;
 }
 
+Route Route::replaying(std::shared_ptr<const Recording> recording) const {
+  require(recording->at.contains(site_), "nothing was recorded at {}", site_);
+  Route route = *this;
+  route.recording_ = std::move(recording);
+  return route;
+}
+
 Scores Route::score(const RouterInput& input, const Pass& pass) const {
   Scores scores = router_->score(input, pass);
   if (settings_.temperature != 1) scores = scaled(std::move(scores), 1 / settings_.temperature);
@@ -50,6 +57,11 @@ RouterInput detached(const RouterInput& input) {
 }  // namespace
 
 Routing Route::operator()(const RouterInput& input, Pass& pass) const {
+  if (recording_) {
+    require(pass.tokens.defined() && at::equal(pass.tokens, recording_->tokens),
+            "the recording at {} is of other tokens: a routing can only be replayed on the batch it was made from", site_);
+    return recording_->at.at(site_);
+  }
   Scores scores = score(settings_.detach_input ? detached(input) : input, pass);
   // A loss reads the same [T,C] scores that the layer does: one product for both, forward and backward.
   const bool shared = pass.training && std::any_of(losses_.begin(), losses_.end(), [this](const Loss& loss) {
@@ -61,9 +73,21 @@ Routing Route::operator()(const RouterInput& input, Pass& pass) const {
     if (!pass.training || loss.coefficient == 0) continue;
     Routing seen = routing;
     if (loss.router_only && !settings_.detach_input) seen.scores = score(detached(input), pass);
-    pass.losses[site_ + '/' + loss.name] = loss.loss->loss(seen, task_) * loss.coefficient;
+    pass.losses[site_ + '/' + loss.name] = loss.loss->loss(seen, input, task_) * loss.coefficient;
   }
+  leave_notes(input, routing, pass);
   return routing;
+}
+
+void Route::leave_notes(const RouterInput& input, const Routing& routing, Pass& pass) const {
+  if (pass.account) pass.densities[site_] = density(routing);
+  if (!pass.training || !(router_->has_state() || selection_->has_state())) return;
+  Routing kept = routing;
+  kept.scores = absorb::detached(routing.scores);
+  pass.after_step.emplace_back([router = router_, selection = selection_, input = detached(input), kept] {
+    if (router->has_state()) router->after_step(input, kept);
+    if (selection->has_state()) selection->after_step(kept);
+  });
 }
 
 const Route* Routes::find(const Site& site) const {
@@ -88,6 +112,7 @@ std::shared_ptr<const Route> make_route(const Site& site, const RoutingTask& bas
   const Registries& all = registries();
   Parameters scope = parameters.scope(site).scope("router");
   if (settings.frozen) scope = scope.frozen();
+  if (settings.draw != 0) scope = scope.redrawn(settings.draw);
   auto router = all.routers.make(settings.router, task, scope);
   auto selection = all.selections.make(settings.selection, task, scope);
   std::vector<Route::Loss> losses;

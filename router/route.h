@@ -18,6 +18,7 @@ struct RoutingSettings {
   Typed router, selection;
   std::map<std::string, Typed> losses;
   bool frozen = false;
+  int64_t draw = 0;
   bool detach_input = false;
   double temperature = 1;
   double noise = 0;
@@ -42,6 +43,12 @@ void fields(Fields& list, RoutingSettings& settings);
 /// Score moments of every site, [2,G] each: what moments_of and matched random routers are rescaled to.
 using Moments = std::map<Site, Tensor>;
 
+/// Routings of one batch, kept to be replayed on it.
+struct Recording {
+  Tensor tokens;  // [B,T]
+  std::map<Site, Routing> at;
+};
+
 class Route {
  public:
   struct Loss {
@@ -55,6 +62,8 @@ class Route {
 
   /// Rescales this route's scores from moments `from` to `to` ([2,G]).
   Route matched_to(const Tensor& from, const Tensor& to) const;
+  /// Always the routing that was recorded at this site. UserError in a pass over other tokens.
+  Route replaying(std::shared_ptr<const Recording> recording) const;
 
   Routing operator()(const RouterInput& input, Pass& pass) const;
   /// What is selected among: the router's scores after the modifiers.
@@ -63,6 +72,7 @@ class Route {
   const RoutingSettings& settings() const { return settings_; }
 
  private:
+  void leave_notes(const RouterInput& input, const Routing& routing, Pass& pass) const;
   Site site_;
   RoutingTask task_;
   RoutingSettings settings_;
@@ -70,14 +80,20 @@ class Route {
   std::shared_ptr<const Selection> selection_;
   std::vector<Loss> losses_;
   Tensor from_, to_;  // [2,G] or undefined
+  std::shared_ptr<const Recording> recording_;
 };
 
 /// Called with every routing of a pass.
 using Observer = std::function<void(const Site&, const Routing&, const RouterInput&)>;
+/// Called at every layer of experts with its output y [N,D], before dropout, and a function for what each expert alone
+/// would have put out, [N,E,D].
+using ExpertObserver = std::function<void(const Site&, const Tensor& y, const std::function<Tensor()>& each)>;
 
 struct Routes {
   std::map<Site, std::shared_ptr<const Route>> at;
-  Observer observe;  // empty: nobody looks
+  Observer observe = {};               // empty: nobody looks
+  ExpertObserver observe_experts = {};
+  std::map<Site, Tensor> gains = {};   // [B,T,E] nats: native scores of experts, measured beforehand on this batch
 
   /// The route of a site, or null where the layer is plain.
   const Route* find(const Site& site) const;

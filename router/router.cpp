@@ -14,6 +14,10 @@ Scores sized_scores(const RoutingTask& task, const RouterInput& input) {
   return scores;
 }
 
+bool has_native(const RouterInput& input) {
+  return input.native.items.defined() || input.native.dense.defined();
+}
+
 Tensor split_groups(const Tensor& x, int64_t groups) {
   return x.view({x.size(0), x.size(1), groups, -1}).transpose(1, 2);
 }

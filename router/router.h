@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/registry.h"
-#include "router/scores.h"
+#include "router/routing.h"
 
 namespace absorb {
 
@@ -11,14 +11,30 @@ struct RouterInput {
   Tensor items;    // [B,T,D]
   Tensor choices;  // [B,C,D] features of the choices; undefined where choices have none (experts): the router keeps a
                    // table
-  Scores native;   // the layer's own preference (factored q, k); its items are undefined if there is none
+  Scores native;   // the layer's own preference: factored q, k in attention; measured gains of experts where a pass
+                   // brings them (Routes::native); neither items nor dense values where there is none
 };
+bool has_native(const RouterInput& input);
 
 class Router {
  public:
+  /// What a router claims of itself; `absorb conform` measures every claim.
+  struct Traits {
+    bool attention = true, moe = true;  // the targets that it has a form for
+    bool learns = true;                 // scores depend, differentiably, on parameters of its own
+    bool reads_input = true;            // scores depend, differentiably, on items and choices
+    bool native = false;                // attention: needs the layer's own scores
+    bool gains = false;                 // experts: needs their measured gains
+    bool draws = false;                 // fresh noise at every step
+    bool tokens = false;                // reads token ids
+  };
   virtual ~Router() = default;
   /// Scores of every choice for every item; differentiable in the input and in the router's parameters.
   virtual Scores score(const RouterInput& input, const Pass& pass) const = 0;
+  /// Whether it keeps numbers that training changes without a gradient (in Parameters::state).
+  virtual bool has_state() const { return false; }
+  /// Called without gradients after a training step, with what that step routed, if has_state().
+  virtual void after_step(const RouterInput&, const Routing&) const {}
 };
 
 /// A router is made from its settings, its task and the scope that its parameters live in.

@@ -19,7 +19,7 @@ Tensor with_self(const Tensor& scores, bool self) {
 }
 
 Tensor kept_of(const KeepTop& keep, const Tensor& scores) {
-  const Tensor s = with_self(scores, keep.self);
+  const Tensor s = with_self(keep.bias.defined() ? scores + keep.bias.to(scores.scalar_type()) : scores, keep.self);
   const Tensor threshold = keep.threshold.unsqueeze(-1);
   const Tensor index = at::arange(scores.size(-1), keep.last.options());
   return (s > threshold).logical_or_((s == threshold).logical_and_(index <= keep.last.unsqueeze(-1)));
@@ -105,6 +105,15 @@ Tensor mean_weight(const Routing& routing) {
   Routing seen = routing;
   seen.visible = Visible::all;
   return weights(seen).mean();
+}
+
+Tensor density(const Routing& routing) {
+  at::NoGradGuard no_grad;
+  const Scores& s = routing.scores;
+  if (std::holds_alternative<KeepAll>(routing.keep)) return at::ones({}, at::TensorOptions().device(s.device));
+  const Tensor visible = visible_mask(routing.visible, s.items_count, s.choices_count, s.device);
+  const Tensor kept = keep_mask(routing, dense(s)).to(at::kFloat);
+  return visible.defined() ? kept.sum() / (visible.sum() * (kept.numel() / visible.numel())) : kept.mean();
 }
 
 Tensor counts(const Routing& routing) {

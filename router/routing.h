@@ -17,6 +17,7 @@ struct KeepTop {
   Tensor last;       // [B,G,T] int64: the last kept choice among those equal to the threshold
   int64_t k = 0;
   bool self = false;  // the item's own position is always kept, within the budget
+  Tensor bias = {};   // [C] or undefined: added to the scores to choose, never to weigh (arXiv:2408.15664)
 };
 struct KeepMask {
   Tensor mask;  // [B,G,T,C] bool
@@ -54,6 +55,8 @@ Tensor mean_weight(const Routing& routing);
 /// Softmax over the last dimension of what `mask` (undefined: all) leaves; logits may hold -inf of their own. Rows with
 /// nothing left, which late causality makes, are 0 where `may_be_empty`, else NaN.
 Tensor masked_softmax(Tensor logits, const Tensor& mask, bool may_be_empty);
+/// Scalar float: share of the visible choices that are kept.
+Tensor density(const Routing& routing);
 /// [G,C] double: how often each choice is kept, summed over batch and items.
 Tensor counts(const Routing& routing);
 /// int64 [B*T,K] for G = 1: the kept choices of each item in ascending order; every item must keep exactly K.

@@ -26,6 +26,7 @@ struct RoutingTask {
   Component component;  // of the router's parameters: (layer, attention_router or expert_router)
   int64_t context = 0;  // most items in a sequence; 0: not known
   double score_sd = 1;  // sd of the scores at the start, given items of unit variance; 0: weights N(0, 0.02)
+  int64_t vocabulary = 0;  // token ids are below it; 0: not known
 
   bool attention() const { return choices == 0; }
   /// Standard deviation for a matrix that maps `inputs` unit-variance features to a feature of sd `target`.

@@ -46,7 +46,7 @@ std::vector<Tensor> add_norm(const Parameters& parameters, const std::string& na
 }  // namespace
 
 Model::Model(const ModelSettings& settings, int64_t vocabulary, bool experts, const Parameters& parameters)
-    : settings_(settings) {
+    : settings_(settings), vocabulary_(vocabulary) {
   const int64_t width = settings.width;
   require(width % settings.heads == 0, "model.width = {} is not divisible by model.heads = {}", width, settings.heads);
   if (settings_.feed_forward == 0) settings_.feed_forward = 4 * width;
@@ -115,6 +115,10 @@ std::vector<std::pair<Site, RoutingTask>> Model::sites() const {
   for (const auto& block : blocks_) {
     sites.emplace_back(block->attention->site(), block->attention->task());
     if (block->moe) sites.emplace_back(block->moe->site(), block->moe->task());
+  }
+  for (auto& [site, task] : sites) {
+    task.vocabulary = vocabulary_;
+    task.context = settings_.context;
   }
   return sites;
 }

@@ -39,6 +39,7 @@ class Model {
   Tensor normalised(const Tensor& x, const std::vector<Tensor>& norm) const;
   Tensor feed_forward(const Block& block, const Tensor& x, const Routes& routes, Pass& pass) const;
   ModelSettings settings_;
+  int64_t vocabulary_;
   Tensor token_, position_;         // [V,D], [T,D]
   std::vector<Tensor> final_norm_;  // weight, bias [D]
   std::vector<std::shared_ptr<const Block>> blocks_;

@@ -9,17 +9,27 @@ namespace {
 
 class LoadBalance final : public RoutingLoss {
  public:
-  Tensor loss(const Routing& routing, const RoutingTask& task) const override {
-    const Tensor kept = counts(routing)[0];                                        // [E]
-    const Tensor share = (kept / kept.sum()).to(routing.scores.device);            // f
-    const Tensor probability = dense(routing.scores).softmax(-1).mean({0, 1, 2});  // P [E]
+  Tensor loss(const Routing& routing, const RouterInput&, const RoutingTask& task) const override {
+    const Tensor kept = counts(routing)[0];  // [E], what was routed, not what the scores say
+    if (kept.sum().item<double>() == 0) return dense(routing.scores).sum() * 0;  // a threshold that nothing passed
+    const Tensor share = (kept / kept.sum()).to(routing.scores.device);              // f
+    const Tensor probability = probabilities(routing).mean(at::IntArrayRef{0, 1, 2});  // P [E]
     return (share.to(probability.scalar_type()) * probability).sum() * static_cast<double>(task.choices);
+  }
+
+ private:
+  // What a token's weights say of each expert, summing to one over all experts. Sigmoid weights are normalised by their
+  // log-softmax-like form exp(log sigmoid - logsumexp log sigmoid): no epsilon in the denominator, which a router could
+  // make large against its weights by shutting all of them.
+  static Tensor probabilities(const Routing& routing) {
+    const Tensor scores = dense(routing.scores);
+    return routing.weight == Weight::sigmoid ? at::log_sigmoid(scores).softmax(-1) : scores.softmax(-1);
   }
 };
 
 class ZLoss final : public RoutingLoss {
  public:
-  Tensor loss(const Routing& routing, const RoutingTask&) const override {
+  Tensor loss(const Routing& routing, const RouterInput&, const RoutingTask&) const override {
     const Scores& scores = routing.scores;
     const Tensor mask = visible_mask(routing.visible, scores.items_count, scores.choices_count, scores.device);
     Tensor s = dense(scores);
@@ -37,7 +47,8 @@ void add_balance(RoutingLosses& losses) {
                                      "loss \"load_balance\" is for experts: set it under "
                                      "routing.moe.losses, since keys need not be used equally");
                              return std::make_shared<LoadBalance>();
-                           });
+                           },
+                           {.attention = false});
   losses.add<LossSettings>("z_loss", "mean squared logsumexp of the scores",
                            [](const LossSettings&, const RoutingTask&) { return std::make_shared<ZLoss>(); });
 }

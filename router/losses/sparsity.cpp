@@ -8,7 +8,7 @@ namespace {
 class Sparsity final : public RoutingLoss {
  public:
   explicit Sparsity(double target) : target_(target) {}
-  Tensor loss(const Routing& routing, const RoutingTask&) const override {
+  Tensor loss(const Routing& routing, const RouterInput&, const RoutingTask&) const override {
     const Tensor sparsity = 1 - mean_weight(routing);
     return (target_ - sparsity).relu().square();
   }

@@ -26,8 +26,10 @@ class Own final : public Router {
  public:
   explicit Own(const RoutingTask& task) : task_(task) {}
   Scores score(const RouterInput& input, const Pass&) const override {
-    require(input.native.items.defined() || input.native.dense.defined(),
-            "router \"own\" needs a layer with scores of its own: attention with model.attention.native = \"qk\"");
+    require(has_native(input), "router \"own\" {}",
+            task_.attention()
+                ? "needs a layer with scores of its own: attention with model.attention.native = \"qk\""
+                : "of experts reads gains that are measured on a trained model: use it in a [[deployment]]");
     return input.native;
   }
 
@@ -55,14 +57,17 @@ class Redrawn final : public Router {
 void add_controls(Routers& routers) {
   routers.add<NoSettings>(
       "constant", "equal scores; a budget keeps the most recent keys, or experts 0..k-1",
-      [](const NoSettings&, const RoutingTask& task, Parameters) { return std::make_shared<Constant>(task); });
+      [](const NoSettings&, const RoutingTask& task, Parameters) { return std::make_shared<Constant>(task); },
+      {.learns = false, .reads_input = false});
   routers.add<NoSettings>(
-      "own", "the layer's own scores QK^T; with top_k: the oracle",
-      [](const NoSettings&, const RoutingTask& task, Parameters) { return std::make_shared<Own>(task); });
+      "own", "the layer's own scores QK^T, or the measured gains of experts; with top_k: the oracle",
+      [](const NoSettings&, const RoutingTask& task, Parameters) { return std::make_shared<Own>(task); },
+      {.learns = false, .native = true, .gains = true});
   routers.add<NoSettings>("redrawn", "noise, redrawn at every step; with top_k: stochastic routing",
                           [](const NoSettings&, const RoutingTask& task, Parameters parameters) {
                             return std::make_shared<Redrawn>(task, parameters.prefix());
-                          });
+                          },
+                          {.learns = false, .reads_input = false, .draws = true});
 }
 
 }  // namespace absorb

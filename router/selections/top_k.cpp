@@ -1,22 +1,10 @@
 #include "router/selections/top_k.h"
 
 #include "core/error.h"
+#include "router/selections/names.h"
 
 namespace absorb {
 namespace {
-
-Weight weight_named(const std::string& name) {
-  static const std::map<std::string, Weight> weights = {{"one", Weight::one},
-                                                        {"mean", Weight::mean},
-                                                        {"sigmoid", Weight::sigmoid},
-                                                        {"softmax", Weight::softmax},
-                                                        {"softmax_kept", Weight::softmax_kept}};
-  return weights.at(name);
-}
-
-Gradient gradient_named(const std::string& name) {
-  return name == "none" ? Gradient::none : name == "weights" ? Gradient::weights : Gradient::straight_through;
-}
 
 class TopK final : public Selection {
  public:
@@ -24,8 +12,7 @@ class TopK final : public Selection {
     const int64_t most = task.attention() ? task.context : task.choices;
     require(most == 0 || settings.k <= most, "selection.k = {} is above the number of {}, {}", settings.k,
             task.attention() ? "keys" : "experts", most);
-    require(settings.gradient != "straight_through" || settings.weight != "mean",
-            "selection.weight = \"mean\" has no straight-through gradient: its weights don't depend on the scores");
+    require_sense(settings.weight, settings.gradient);
   }
 
   Routing select(Scores scores, const RoutingTask& task, const Pass&) const override {
@@ -47,11 +34,7 @@ class TopK final : public Selection {
 
 void fields(Fields& list, TopKSettings& settings) {
   list.field("k", settings.k, {1, 1 << 20}, "Choices that each item keeps.");
-  list.field("weight", settings.weight, {"one", "mean", "sigmoid", "softmax", "softmax_kept"},
-             "What a kept choice weighs: one; mean (1/k); sigmoid of its score; softmax over all choices, as it is; "
-             "softmax_kept (over the kept ones, sums to 1).");
-  list.field("gradient", settings.gradient, {"none", "weights", "straight_through"},
-             "What reaches the router: nothing, the derivative of the kept weights, or that of the soft routing.");
+  choice_fields(list, settings.weight, settings.gradient);
   list.field("self", settings.self, "Attention: the own position is always kept, within the budget.");
   list.field("order", settings.order, {"causal", "causal_late"},
              "Attention: choose among the visible keys, or (the paper) among all and then hide the future.");
@@ -61,7 +44,8 @@ void add_top_k(Selections& selections) {
   selections.add<TopKSettings>("top_k", "the k best choices of each item",
                                [](const TopKSettings& settings, const RoutingTask& task, Parameters) {
                                  return std::make_shared<TopK>(settings, task);
-                               });
+                               },
+                               {.budget = true});
 }
 
 }  // namespace absorb

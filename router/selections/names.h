@@ -1,0 +1,15 @@
+// What every selection with kept choices lets a study file say about their weights and gradients.
+#pragma once
+
+#include "router/selection.h"
+
+namespace absorb {
+
+Weight weight_named(const std::string& name);
+Gradient gradient_named(const std::string& name);
+/// The fields `weight` and `gradient`.
+void choice_fields(Fields& list, std::string& weight, std::string& gradient);
+/// UserError for a pair that has no meaning.
+void require_sense(const std::string& weight, const std::string& gradient);
+
+}  // namespace absorb
