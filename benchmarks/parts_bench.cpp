@@ -136,7 +136,7 @@ void adamw(benchmark::State& state) {
   parameters.gather(at::kCPU);
   AdamW optimiser(parameters, {});
   parameters.flat_gradient().normal_(0, 1e-3);
-  for (auto unused : state) benchmark::DoNotOptimize(optimiser.step(3e-4));
+  for (auto unused : state) benchmark::DoNotOptimize(optimiser.step(3e-4, 1));
   touched(state, numbers, 7 * numbers);
 }
 BENCHMARK(adamw)->Name("adamw/18M")->Unit(benchmark::kMillisecond);

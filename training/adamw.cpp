@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include "core/error.h"
+#include "training/rates.h"
 
 namespace absorb {
 
@@ -13,22 +14,31 @@ AdamW::AdamW(const Parameters& parameters, const TrainingSettings& settings)
       second_(at::zeros_like(parameters.flat())),
       count_(at::zeros({}, parameters.flat().options().dtype(at::kFloat))) {}
 
-Tensor AdamW::step(double rate) {
+Tensor AdamW::step(double rate, int64_t step) {
   at::NoGradGuard no_grad;
   const Tensor& gradient = parameters_.flat_gradient();
+  std::map<double, std::vector<RateRange>> by_ratio;
+  for (const RateRange& range : rate_ranges(parameters_, settings_, step)) {
+    by_ratio[range.ratio].push_back(range);
+    if (range.ratio == 0) gradient.narrow(0, range.begin, range.end - range.begin).zero_();
+  }
+  by_ratio.erase(0.0);
   const Tensor norm = gradient.norm();
   if (settings_.clip > 0) gradient.mul_((settings_.clip / (norm + 1e-6)).clamp_max(1.0));
   count_ += 1;
-  std::vector<Tensor> values, gradients, firsts, seconds, counts;
-  for (const auto& [begin, end] : parameters_.trained_ranges()) {
-    values.push_back(parameters_.flat().narrow(0, begin, end - begin));
-    gradients.push_back(gradient.narrow(0, begin, end - begin));
-    firsts.push_back(first_.narrow(0, begin, end - begin));
-    seconds.push_back(second_.narrow(0, begin, end - begin));
-    counts.push_back(count_);
+  for (const auto& [ratio, ranges] : by_ratio) {
+    std::vector<Tensor> values, gradients, firsts, seconds;
+    for (const RateRange& range : ranges) {
+      const int64_t n = range.end - range.begin;
+      values.push_back(parameters_.flat().narrow(0, range.begin, n));
+      gradients.push_back(gradient.narrow(0, range.begin, n));
+      firsts.push_back(first_.narrow(0, range.begin, n));
+      seconds.push_back(second_.narrow(0, range.begin, n));
+    }
+    const std::vector<Tensor> counts(ranges.size(), count_);
+    at::_fused_adamw_(values, gradients, firsts, seconds, {}, counts, rate * ratio, settings_.beta1, settings_.beta2,
+                      settings_.weight_decay, settings_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
   }
-  at::_fused_adamw_(values, gradients, firsts, seconds, {}, counts, rate, settings_.beta1, settings_.beta2,
-                    settings_.weight_decay, settings_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
   return norm;
 }
 

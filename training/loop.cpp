@@ -51,6 +51,7 @@ class Loop {
       if (reads) report();
       if (evaluates) evaluate_now(step);
       if (saves) save(step);
+      if (std::count(settings_.keep_weights.begin(), settings_.keep_weights.end(), step) > 0) keep(step);
       if (stops && !last) return finish(LoopEnd::interrupted, step);
     }
     return finish(LoopEnd::done, trainer_.steps_done());
@@ -87,6 +88,7 @@ class Loop {
                              {"lr", step.learning_rate},
                              {"n_tokens_seen", step.step * settings_.batch * data_.context()}};
       if (step.routing_loss.defined()) line["routing_loss"] = value(step.routing_loss);
+      write_account(step.account, line);
       if (finite && !(std::isfinite(loss_) && std::isfinite(value(step.grad_norm)))) {
         finite = false;
         bad_step_ = step.step;
@@ -118,6 +120,10 @@ class Loop {
 
   void save(int64_t step) const {
     write_checkpoint(run_, step, named_tensors(trainer_.parameters()), trainer_.optimiser_state());
+  }
+
+  void keep(int64_t step) const {
+    write_safetensors(run_ / fmt::format("weights-{}.safetensors", step), named_tensors(trainer_.parameters()));
   }
 
   LoopResult finish(LoopEnd end, int64_t step) {

@@ -24,6 +24,17 @@ void fields(Fields& list, TrainingSettings& s) {
   list.field("evaluation_tokens", s.evaluation_tokens, {1, 1000000000000},
              "Tokens of valid text in each evaluation during training; the last one reads all of it.");
   list.field("checkpoint_every", s.checkpoint_every, {1, 100000000}, "Steps between checkpoints.");
+  list.field("train", s.train,
+             "What trains: \"routers\", \"backbone\", or patterns of parameter names such as \"blocks.*.attention.q\"; "
+             "empty: everything.");
+  list.field("rates", s.rates, {0, 1e6},
+             "Ratios to the learning rate, by pattern of parameter names; the last pattern in order that fits counts.");
+  list.field("freeze", s.freeze, {0, 1e9}, "Steps after which parameters stop to train, by pattern of their names.");
+  list.field("thaw", s.thaw, {0, 1e9}, "Steps up to which parameters don't train yet, by pattern of their names.");
+  list.field("accounts_every", s.accounts_every, {1, 100000000},
+             "Steps between accounts in metrics.jsonl: gradient norm of each part, realised density, router displacement.");
+  list.field("keep_weights", s.keep_weights, {1, 100000000},
+             "Steps at which the weights are kept for good, for deployments that ask for routes of a step.");
   list.field("threads", s.threads, {1, 1024}, "CPU threads of a run; another number changes the last bits.");
   list.field("tf32", s.tf32, "On a GPU: matrix products in TF32.");
 }

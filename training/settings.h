@@ -20,6 +20,10 @@ struct TrainingSettings {
   int64_t evaluate_every = 0;
   int64_t evaluation_tokens = 65536;
   int64_t checkpoint_every = 200;
+  std::vector<std::string> train;
+  std::map<std::string, double> rates, freeze, thaw;
+  int64_t accounts_every = 10;
+  std::vector<int64_t> keep_weights;
   int64_t threads = 1;
   bool tf32 = true;
 };

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "core/pass.h"
+#include "training/accounts.h"
 #include "training/adamw.h"
 #include "training/batch.h"
 
@@ -19,6 +20,7 @@ struct StepResult {
   int64_t step = 0;
   double learning_rate = 0;
   Tensor loss, routing_loss, grad_norm;
+  Account account;  // empty on most steps (settings.accounts_every)
 };
 
 class Trainer {
@@ -30,7 +32,8 @@ class Trainer {
 
   int64_t steps_done() const { return steps_done_; }
   const Parameters& parameters() const { return parameters_; }
-  NamedTensors optimiser_state() const { return optimiser_.state(); }
+  /// Everything but the parameters that a checkpoint needs.
+  NamedTensors optimiser_state() const;
   /// Goes on from a checkpoint's optimiser state.
   void restore(int64_t step, const std::map<std::string, Tensor>& optimiser);
 
@@ -40,6 +43,7 @@ class Trainer {
   TrainingSettings settings_;
   uint64_t seed_;
   AdamW optimiser_;
+  Accounts accounts_;
   int64_t steps_done_ = 0;
   Tensor step_;  // int64 scalar on the device
 };
