@@ -76,6 +76,7 @@ StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records,
     if (group.target == "dense") analysis.concentration.push_back(concentrate(group));
   }
   analysis.contrasts = make_contrasts(study, groups, locked, analysis.concentration);
+  analysis.deployments = summarise_deployments(groups);
   analysis.severity = make_severity(study, groups, analysis, both);
   return analysis;
 }

@@ -72,11 +72,25 @@ struct Concentration {
   bool matters = false;                                  // the random swap costs more than its noise
 };
 
+/// One deployment of one arm in one target and cell, over seeds.
+struct DeploymentSummary {
+  std::string key, deployment;  // "transplant.learned", "transplant"
+  std::string arm, target;
+  std::map<std::string, std::string> cell;
+  Summary loss;               // nats per token, deployed
+  Paired cost;                // deployed minus native, by seed
+  Summary open_cost, compounding;  // n = 0 unless both loops were asked for
+  std::vector<Summary> hardening;  // loss with the first r layers deployed
+  std::map<std::string, AgreementRecord> agreement;  // means, by kind of routing
+  Summary gain_correlation;                          // over sites and seeds
+};
+
 struct StudyAnalysis {
   std::vector<ArmSummary> arms;
   std::vector<ContrastResult> contrasts;
   std::vector<SeverityResult> severity;
   std::vector<Concentration> concentration;
+  std::vector<DeploymentSummary> deployments;
 };
 
 /// The arms of target both by which of their routers learn: first letter the attention router's, second the experts'.

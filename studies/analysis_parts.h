@@ -17,6 +17,8 @@ std::string with_masks(const std::string& verdict, Masks masks);
 std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector<Group>& groups,
                                            const std::vector<std::string>& locked,
                                            const std::vector<Concentration>& concentration);
+/// Every deployment of every group, in the order of the groups.
+std::vector<DeploymentSummary> summarise_deployments(const std::vector<Group>& groups);
 /// Between the twins, and within target both.
 std::vector<SeverityResult> make_severity(const Study& study, const std::vector<Group>& groups,
                                           const StudyAnalysis& analysis, const std::optional<TwoByTwo>& both);

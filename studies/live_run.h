@@ -13,7 +13,8 @@ class LiveRun {
 
   /// The loss under the run's own routes.
   TokenLosses losses() const;
-  /// The loss under other routes.
+  /// The loss under other routes. Where one of them reads gains of experts, these are measured on each batch first,
+  /// under the run's own routes.
   TokenLosses losses(Routes routes) const;
 
   const RunSettings& settings() const { return settings_; }
@@ -32,5 +33,12 @@ class LiveRun {
 
 /// weights.safetensors of a finished run into a live one.
 void load_weights(const LiveRun& run, const Path& folder);
+/// moments.safetensors of a finished run.
+Moments read_moments(const Path& folder);
+/// Another run's weights, by name, as the start of `run`: what both have, less what `start.reinitialise` names. UserError
+/// where a tensor has another shape.
+void load_start(const LiveRun& run, const StartSettings& start, const Path& parent);
+/// Whether a router or loss at experts needs their measured gains.
+bool reads_gains(const Routes& routes);
 
 }  // namespace absorb

@@ -40,13 +40,14 @@ class Planner {
 
   RunPlan plan() {
     for (const Cell& cell : cells_of(study_)) {
-      add_arm({"dense", {}, {}}, "dense", cell);
+      add_arm({.name = "dense", .overrides = {}, .targets = {}, .from = {}, .reinitialise = {}}, "dense", cell);
       for (const std::string& target : study_.settings.targets)
         for (const ArmSpec& arm : study_.arms)
           if (arm.targets.empty() || std::count(arm.targets.begin(), arm.targets.end(), target) > 0)
             add_arm(arm, target, cell);
     }
     for (RunSpec& run : plan_.runs) resolve_moments(run);
+    for (RunSpec& run : plan_.runs) resolve_identity(run);
     return std::move(plan_);
   }
 
@@ -85,8 +86,9 @@ class Planner {
       spec.arm = arm.name;
       spec.settings = read_run_settings(tables(arm.overrides, cell), target, seed);
       match(spec.settings, cell);
-      spec.identity = identity(spec.settings);
-      if (arm.name == "dense" && !dense_seen_.insert(spec.identity).second) continue;
+      spec.settings.start.from = arm.from;
+      spec.settings.start.reinitialise = arm.reinitialise;
+      if (arm.name == "dense" && !dense_seen_.insert(identity(spec.settings)).second) continue;
       std::string name = arm.name + (target == "dense" ? "" : "." + target);
       for (const auto& [key, value] : cell) {
         if (target == "dense" && key.starts_with("routing.")) continue;  // the dense model has no routing
@@ -96,6 +98,24 @@ class Planner {
       spec.folder = plan_.folder / name / fmt::format("seed-{}", seed);
       plan_.runs.push_back(std::move(spec));
     }
+  }
+
+  // A child's identity holds its parent's, so parents come first.
+  const std::string& resolve_identity(RunSpec& run) {
+    if (!run.identity.empty()) return run.identity;
+    if (StartSettings& start = run.settings.start; !start.from.empty()) {
+      const std::string target = start.from == "dense" ? "dense" : run.settings.target;
+      RunSpec* parent = nullptr;
+      for (RunSpec& other : plan_.runs)
+        if (other.arm == start.from && other.settings.target == target && other.settings.seed == run.settings.seed &&
+            std::includes(run.cell.begin(), run.cell.end(), other.cell.begin(), other.cell.end()))
+          parent = &other;
+      require(parent != nullptr, "{}: arm \"{}\": from = \"{}\", but that arm isn't run with target {}",
+              study_.file.string(), run.arm, start.from, target);
+      run.parent_run = parent->folder;
+      start.parent = resolve_identity(*parent);
+    }
+    return run.identity = identity(run.settings);
   }
 
   void resolve_moments(RunSpec& run) const {
@@ -121,7 +141,9 @@ class Planner {
 }  // namespace
 
 RunPlan plan_runs(const Study& study, const Path& runs) {
-  return Planner(study, runs).plan();
+  RunPlan plan = Planner(study, runs).plan();
+  plan_deployments(study, plan);
+  return plan;
 }
 
 std::optional<TwoByTwo> two_by_two(const RunPlan& plan) {

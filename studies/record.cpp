@@ -33,11 +33,22 @@ SiteHealth health_from(const Json& j) {
           number(j, "score_sd")};
 }
 
-std::vector<CurvePoint> read_curve(const Path& folder) {
-  std::vector<CurvePoint> curve;
+AccountPoint account_from(const Json& line) {
+  AccountPoint point;
+  point.step = line.at("step");
+  for (const auto& [key, value] : line.items())
+    if ((key.find('/') != std::string::npos || key == "router_displacement") && value.is_number())
+      point.values[key] = value;
+  if (line.contains("zero_gradient"))
+    for (const Json& part : line["zero_gradient"]) point.zero_gradient.push_back(part);
+  return point;
+}
+
+void read_curve(RunRecord& record) {
+  std::vector<CurvePoint>& curve = record.curve;
   double sum = 0;
   int64_t steps = 0, tokens = 0;
-  for (const Json& line : read_metrics(folder / "metrics.jsonl")) {
+  for (const Json& line : read_metrics(record.folder / "metrics.jsonl")) {
     if (line.contains("val_loss")) {
       curve.push_back(
           {line.at("step"), tokens, steps > 0 ? sum / static_cast<double>(steps) : nan, number(line, "val_loss")});
@@ -47,10 +58,29 @@ std::vector<CurvePoint> read_curve(const Path& folder) {
       sum += number(line, "loss");
       ++steps;
       tokens = line.at("n_tokens_seen");
+      if (AccountPoint point = account_from(line); !point.values.empty()) record.accounts.push_back(std::move(point));
     }
   }
-  return curve;
 }
+
+DeploymentRecord deployment_from(const Path& file) {
+  const Json json = read_json(file);
+  DeploymentRecord out;
+  out.deployment = json.value("deployment", file.stem().string());
+  out.closed = number(json, "closed");
+  out.open = number(json, "open");
+  out.compounding = number(json, "compounding");
+  if (json.contains("hardening"))
+    for (const Json& loss : json["hardening"]) out.hardening.push_back(loss.is_number() ? loss.get<double>() : nan);
+  const Json agreement = json.value("agreement", Json::object());
+  for (const auto& [kind, a] : agreement.items())
+    out.agreement[kind] = {number(a, "f1"), number(a, "jaccard"), number(a, "retained_mass"), number(a, "oracle_mass"),
+                           number(a, "density")};
+  const Json correlations = json.value("gain_correlation", Json::object());
+  for (const auto& [site, value] : correlations.items()) out.gain_correlation[site] = number(correlations, site);
+  return out;
+}
+
 
 void read_result(RunRecord& record, const Json& result) {
   record.val_loss = number(result, "val_loss");
@@ -62,7 +92,7 @@ void read_result(RunRecord& record, const Json& result) {
   record.flops_per_token = number(result, "flops_per_token");
   if (result.empty()) return;
   record.top_k = result.at("top_k");
-  for (const auto& [name, loss] : result.at("evaluations").items()) record.evaluations[name] = loss;
+  for (const auto& [name, loss] : result.at("evaluations").items()) record.evaluations[name] = number(result["evaluations"], name);
   for (const Json& site : result.at("health")) record.health.push_back(health_from(site));
   const Json& p = result.at("parameters");
   record.parameters = {p.at("unique"), p.at("untied"), p.at("non_embedding"),
@@ -82,6 +112,21 @@ void read_documents(RunRecord& record) {
   record.documents = values_of<int64_t>(tensors.at("document"));
   record.document_losses = values_of<double>(tensors.at("loss_sum"));
   record.document_tokens = values_of<int64_t>(tensors.at("tokens"));
+}
+
+void read_deployments(RunRecord& record) {
+  const Path folder = record.folder / "deployments";
+  if (!std::filesystem::exists(folder)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".json") continue;
+    DeploymentRecord found = deployment_from(entry.path());
+    const auto documents = read_safetensors(Path(entry.path()).replace_extension(".safetensors"));
+    for (const char* loop : {"closed", "open"})
+      if (documents.contains(loop) && found.document_losses.empty())
+        found.document_losses = values_of<double>(documents.at(loop));
+    record.evaluations[entry.path().stem().string()] = found.loss();
+    record.deployments[entry.path().stem().string()] = std::move(found);
+  }
 }
 
 std::string state_of(const Path& folder) {
@@ -111,9 +156,15 @@ RunRecord read_record(const Path& folder) {
   record.provenance = read_json(folder / "run.json");
   record.seconds = number(record.provenance, "seconds");
   record.tokens_per_sec = number(record.provenance, "tokens") / record.seconds;
-  record.curve = read_curve(folder);
-  if (record.state == "done") read_documents(record);
+  read_curve(record);
+  if (record.state != "done") return record;
+  read_documents(record);
+  read_deployments(record);
   return record;
+}
+
+double DeploymentRecord::loss() const {
+  return std::isfinite(closed) ? closed : open;
 }
 
 }  // namespace absorb

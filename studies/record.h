@@ -24,6 +24,30 @@ struct SiteHealth {
   double score_mean = 0, score_sd = 0;
 };
 
+/// Mask agreement with the oracle of one kind of routing (science.md section 4).
+struct AgreementRecord {
+  double f1 = 0, jaccard = 0, retained_mass = 0, oracle_mass = 0, density = 0;
+};
+
+/// One [[deployment]] of a run.
+struct DeploymentRecord {
+  std::string deployment;              // its name in the study
+  double closed = 0, open = 0;         // nats per token; NaN where not asked for
+  double compounding = 0;              // closed gap over open gap; NaN unless both were asked for
+  std::vector<double> hardening;       // loss with the first r layers deployed, r = 0 ... layers
+  std::map<std::string, AgreementRecord> agreement;  // by "attention", "moe"
+  std::map<std::string, double> gain_correlation;    // by site of experts
+  std::vector<double> document_losses;               // summed nats, the documents of the run's record
+  double loss() const;                               // closed, or open where only that was asked for
+};
+
+/// One account of a training step.
+struct AccountPoint {
+  int64_t step = 0;
+  std::map<std::string, double> values;  // "grad_norm/router", "density/<site>", "router_displacement"
+  std::vector<std::string> zero_gradient;
+};
+
 struct CurvePoint {
   int64_t step = 0, tokens = 0;
   double train_loss = 0;  // mean since the previous point
@@ -52,6 +76,8 @@ struct RunRecord {
   double flops_per_token = 0;  // forward, active
   double tokens_per_sec = 0, seconds = 0;
   std::vector<CurvePoint> curve;
+  std::vector<AccountPoint> accounts;
+  std::map<std::string, DeploymentRecord> deployments;  // by key: name, or name.arm for a matrix
   std::vector<int64_t> documents;       // of the valid text
   std::vector<double> document_losses;  // summed nats
   std::vector<int64_t> document_tokens;

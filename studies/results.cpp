@@ -149,6 +149,32 @@ Json of_concentration(const Concentration& line) {
           {"matters", line.matters}};
 }
 
+Json of_deployment(const DeploymentSummary& row) {
+  Json agreement = Json::object();
+  for (const auto& [kind, a] : row.agreement)
+    agreement[kind] = {{"f1", value(a.f1)},
+                       {"jaccard", value(a.jaccard)},
+                       {"retained_mass", value(a.retained_mass)},
+                       {"oracle_mass", value(a.oracle_mass)},
+                       {"density", value(a.density)}};
+  Json hardening = Json::array();
+  for (const Summary& loss : row.hardening) hardening.push_back(value(loss));
+  return {{"name", row.deployment},
+          {"key", row.key},
+          {"arm", row.arm},
+          {"target", row.target},
+          {"cell", row.cell},
+          {"n", row.loss.n},
+          {"loss", value(row.loss)},
+          {"cost_nats", value(row.cost.mean)},
+          {"ci95", value(row.cost.ci95)},
+          {"open_cost_nats", value(row.open_cost)},
+          {"compounding", value(row.compounding)},
+          {"hardening", hardening},
+          {"agreement", agreement},
+          {"gain_correlation", value(row.gain_correlation)}};
+}
+
 template <class T, class F>
 Json list(const std::vector<T>& rows, F json) {
   Json out = Json::array();
@@ -168,6 +194,7 @@ Json results_json(const Study& study, const std::vector<RunRecord>& records, con
   out["contrasts"] = list(analysis.contrasts, of_contrast);
   out["severity"] = list(analysis.severity, of_severity);
   out["concentration"] = list(analysis.concentration, of_concentration);
+  out["deployments"] = list(analysis.deployments, of_deployment);
   return out;
 }
 
@@ -178,6 +205,7 @@ void write_results(const Path& folder, const Study& study, const std::vector<Run
   write_file(folder / "runs.csv", runs_csv(records));
   write_file(folder / "evals.csv", evals_csv(records));
   write_file(folder / "contrasts.csv", contrasts_csv(analysis));
+  write_file(folder / "deployments.csv", deployments_csv(records));
   write_file(folder / "report.html", report_page(study, records, analysis));
 }
 

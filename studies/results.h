@@ -1,5 +1,5 @@
 // The files that an analysis leaves in a study's folder, for people, pandas and R: results.json, runs.csv, evals.csv,
-// contrasts.csv and report.html. Each is written whole or not at all. What does not exist is null, or an empty cell.
+// contrasts.csv, deployments.csv and report.html. Each is written whole or not at all. What does not exist is null, or an empty cell.
 #pragma once
 
 #include <string>
@@ -21,7 +21,10 @@ std::string evals_csv(const std::vector<RunRecord>& records);
 /// One row a contrast, target and cell.
 std::string contrasts_csv(const StudyAnalysis& analysis);
 
-/// Writes all five into `folder`. UserError when it can't be written.
+/// One row a run, deployment, loop and kind of routing.
+std::string deployments_csv(const std::vector<RunRecord>& records);
+
+/// Writes all six into `folder`. UserError when it can't be written.
 void write_results(const Path& folder, const Study& study, const std::vector<RunRecord>& records,
                    const StudyAnalysis& analysis);
 

@@ -147,4 +147,24 @@ std::string contrasts_csv(const StudyAnalysis& analysis) {
   return csv.text();
 }
 
+std::string deployments_csv(const std::vector<RunRecord>& records) {
+  const std::vector<std::string> axes = axes_of(records);
+  Csv csv(header({"arm", "target"}, axes,
+                 {"seed", "deployment", "key", "native_loss", "closed_loss", "open_loss", "compounding", "kind", "f1",
+                  "jaccard", "retained_mass", "oracle_mass", "density"}));
+  for (const RunRecord& run : records)
+    for (const auto& [key, d] : run.deployments) {
+      auto agreement = d.agreement;
+      if (agreement.empty()) agreement[""] = {nan, nan, nan, nan, nan};
+      for (const auto& [kind, a] : agreement) {
+        csv.cell(run.arm).cell(run.target);
+        add_cell(csv, axes, run.cell);
+        csv.cell(run.seed).cell(d.deployment).cell(key).cell(run.val_loss).cell(d.closed).cell(d.open);
+        csv.cell(d.compounding).cell(kind).cell(a.f1).cell(a.jaccard).cell(a.retained_mass).cell(a.oracle_mass);
+        csv.cell(a.density).end();
+      }
+    }
+  return csv.text();
+}
+
 }  // namespace absorb

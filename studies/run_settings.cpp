@@ -23,8 +23,14 @@ void require_no_strangers(const Settings& tables, const std::vector<std::string>
 
 }  // namespace
 
+void fields(Fields& list, StartSettings& s) {
+  list.field("from", s.from, "The arm whose weights, of the same target and seed, this one starts from.");
+  list.field("parent", s.parent, "Identity of that arm's run.");
+  list.field("reinitialise", s.reinitialise, "Patterns of parameter names that keep their initial values.");
+}
+
 RunSettings read_run_settings(const Settings& tables, const std::string& target, int64_t seed) {
-  require_no_strangers(tables, {"model", "routing", "data", "training"});
+  require_no_strangers(tables, {"model", "routing", "data", "training", "start"});
   RunSettings run;
   run.target = target;
   run.seed = seed;
@@ -33,6 +39,7 @@ RunSettings read_run_settings(const Settings& tables, const std::string& target,
   run.moe = read_routing(tables.table("routing"), "moe");
   run.data = read_settings<DataSettings>(tables.table("data"));
   run.training = read_settings<TrainingSettings>(tables.table("training"));
+  run.start = read_settings<StartSettings>(tables.table("start"));
   require_valid(run.data);
   require(run.model.width % run.model.heads == 0, "{}: model.width = {} is not divisible by model.heads = {}",
           tables.table("model").where("heads"), run.model.width, run.model.heads);
@@ -49,6 +56,7 @@ Json write_run_settings(const RunSettings& run) {
               {"model", write_settings(run.model)},
               {"data", write_settings(run.data)},
               {"training", write_settings(run.training)}};
+  if (!run.start.from.empty()) out["start"] = write_settings(run.start);
   if (target.attention) out["routing"]["attention"] = write_settings(run.attention);
   if (target.moe) out["routing"]["moe"] = write_settings(run.moe);
   if (target.moe)
@@ -68,7 +76,7 @@ RunSettings run_settings_from_json(const Json& resolved, const std::string& name
 
 std::string identity(const RunSettings& run) {
   Json resolved = write_run_settings(run);
-  for (const char* key : {"evaluate_every", "evaluation_tokens", "checkpoint_every"}) resolved["training"].erase(key);
+  for (const char* key : {"evaluate_every", "evaluation_tokens", "checkpoint_every", "accounts_every", "keep_weights"}) resolved["training"].erase(key);
   resolved["data"].erase("cache");
   return hash_hex(resolved.dump());
 }

@@ -8,6 +8,14 @@
 
 namespace absorb {
 
+/// Where a run starts from: another arm's end, of the same target, cell and seed.
+struct StartSettings {
+  std::string from;                      // arm; empty: initial values
+  std::string parent;                    // identity of that arm's run: a changed parent makes a changed child
+  std::vector<std::string> reinitialise;  // patterns of parameters that keep their initial values
+};
+void fields(Fields& list, StartSettings& start);
+
 struct RunSettings {
   std::string target = "dense";
   int64_t seed = 1;
@@ -15,6 +23,7 @@ struct RunSettings {
   RoutingSettings attention, moe;  // routing of each kind; used where the target routes it
   DataSettings data;
   TrainingSettings training;
+  StartSettings start;
 };
 
 /// Reads [model], [routing] (with the tables `attention` and `moe` laid on last), [data] and [training].

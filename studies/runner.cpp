@@ -15,12 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Moments read_moments(const Path& run) {
-  Moments moments;
-  for (auto& [site, tensor] : read_safetensors(run / "moments.safetensors")) moments[site] = tensor;
-  return moments;
-}
-
 Json to_json(const ParameterCounts& c) {
   return {{"unique", c.unique}, {"untied", c.untied}, {"non_embedding", c.non_embedding},
           {"module", c.module}, {"router", c.router}, {"trained", c.trained}};
@@ -75,6 +69,7 @@ class Run {
     data_ = make_dataset(settings_.data, settings_.model.context, static_cast<uint64_t>(settings_.seed));
     if (!spec_.moments_run.empty()) moments_ = read_moments(spec_.moments_run);
     live_.emplace(settings_, data_->vocabulary(), options_.device, &moments_);
+    start(*live_);
     write_file(spec_.folder / "settings.json", write_run_settings(settings_).dump(2) + '\n');
     write_file(spec_.folder / "settings.toml", Settings::from_json(write_run_settings(settings_), "").toml());
     write_file(spec_.folder / "cell.json",
@@ -88,6 +83,9 @@ class Run {
   }
 
  private:
+  void start(const LiveRun& run) const {
+    if (!spec_.parent_run.empty()) load_start(run, settings_.start, spec_.parent_run);
+  }
   void begin_provenance() {
     run_ = fs::exists(spec_.folder / "run.json") ? Json::parse(read_file(spec_.folder / "run.json"), nullptr, false)
                                                  : Json();
@@ -140,6 +138,7 @@ class Run {
 
   RunEnd finish() {
     const LiveRun fresh(settings_, data_->vocabulary(), options_.device, &moments_);
+    start(fresh);
     const Displacement displacement = router_displacement(*live_, fresh);
     if (!displacement.fault.empty() && !learns_without_gradient()) return fail(displacement.fault);
     const int64_t k = options_.top_k > 0 ? options_.top_k : std::max<int64_t>(data_->context() / 8, 1);

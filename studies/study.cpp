@@ -16,6 +16,23 @@ void fields(Fields& list, ContrastSpec& c) {
   list.field("margin_nats", c.margin_nats, {1e-9, 100}, "Differences within this margin count as a tie (TOST).");
 }
 
+void fields(Fields& list, DeploymentSpec& d) {
+  list.field("name", d.name, "What the deployment is called in every table.");
+  list.field("arms", d.arms, "Whose weights are deployed; empty: those of every arm.");
+  list.field("targets", d.targets, "In which targets; empty: in all.");
+  list.field("routes_of", d.routes_of,
+             "The arm whose trained routers stand in, a transplant; \"*\": every arm in turn, the whole matrix.");
+  list.field("seed", d.seed, {-1, 1LL << 53}, "The seed whose routers of `routes_of` stand in; -1: the run's own.");
+  list.field("step", d.step, {0, 100000000},
+             "The routers as they were after this step, which training.keep_weights kept; 0: at the end.");
+  list.field("random", d.random, {0, 1 << 20},
+             "Matched random routers stand in, this draw of them; 0: none. Draw 0 is every run's own swap.");
+  list.field("loop", d.loop, {"closed", "open", "both"},
+             "Whether each layer's router sees what the deployment did to the layers before (closed), or routings are "
+             "recorded from the native pass (open).");
+  list.field("hardening", d.hardening, "Also with the first r layers deployed alone, r = 0 to all.");
+}
+
 void fields(Fields& list, StudySettings& s) {
   list.field("name", s.name, "Names the study's folder below --runs.");
   list.field("question", s.question, "What the study asks, in a sentence.");
@@ -77,6 +94,27 @@ void check_targets(const Settings& where, const std::string& key, const std::vec
   }
 }
 
+std::vector<std::string> patterns(const Settings& table, const std::string& key) {
+  std::vector<std::string> out;
+  if (!table.has(key)) return out;
+  require(table.value()[key].is_array(), "{}: `{}` is an array of patterns of parameter names", table.where(key), key);
+  for (const Json& item : table.value()[key]) {
+    require(item.is_string(), "{}: `{}` is an array of patterns of parameter names", table.where(key), key);
+    out.push_back(item);
+  }
+  return out;
+}
+
+// `train = "all" | "routers" | "backbone" | [patterns]` as training.train has it.
+Json trained(const Settings& table) {
+  const Json& value = table.value()["train"];
+  if (!value.is_string()) return patterns(table, "train");
+  require(value == "all" || value == "routers" || value == "backbone",
+          "{}: `train` is \"all\", \"routers\", \"backbone\" or an array of patterns but got {}", table.where("train"),
+          value.dump());
+  return value == "all" ? Json::array() : Json::array({value});
+}
+
 ArmSpec read_arm(const Settings& table) {
   ArmSpec arm;
   require(table.has("name") && table.value()["name"].is_string(), "{}: this arm needs a `name`", table.where());
@@ -93,11 +131,49 @@ ArmSpec read_arm(const Settings& table) {
     }
     check_targets(table, "targets", arm.targets);
   }
+  if (table.has("from")) {
+    require(table.value()["from"].is_string(), "{}: `from` names an arm", table.where("from"));
+    arm.from = table.value()["from"];
+  }
+  arm.reinitialise = patterns(table, "reinitialise");
+  require(arm.reinitialise.empty() || !arm.from.empty(), "{}: `reinitialise` means nothing without `from`",
+          table.where("reinitialise"));
   Settings rest = table;
-  rest.erase("name");
-  rest.erase("targets");
+  for (const char* key : {"name", "targets", "from", "train", "reinitialise"}) rest.erase(key);
   arm.overrides = undotted(rest);
+  if (table.has("train"))
+    arm.overrides.merge(Settings::from_json(trained(table), table.where("train")).under("training.train"));
   return arm;
+}
+
+// The arms as a graph: every `from` and `moments_of` names another arm, and none waits for itself.
+void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpec>& arms) {
+  std::map<std::string, std::set<std::string>> parents = {{"dense", {}}};
+  for (const ArmSpec& arm : arms) {
+    parents[arm.name];
+    if (!arm.from.empty()) parents[arm.name].insert(arm.from);
+    const Settings routing = arm.overrides.table("routing");
+    for (const Settings& table : {routing, routing.table("attention"), routing.table("moe")})
+      if (table.has("moments_of") && table.value()["moments_of"].is_string() && table.value()["moments_of"] != "")
+        parents[arm.name].insert(table.value()["moments_of"].get<std::string>());
+  }
+  for (std::size_t i = 0; i < arms.size(); ++i)
+    for (const std::string& parent : parents[arms[i].name]) {
+      std::vector<std::string> known;
+      for (const auto& [name, above] : parents) known.push_back(name);
+      require(parents.contains(parent), "{}: arm \"{}\" starts from \"{}\", which is no arm; arms: {}",
+              tables[i].where("from"), arms[i].name, parent, join(known));
+    }
+  std::set<std::string> done = {"dense"};
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const auto& [name, above] : parents)
+      if (!done.contains(name) && std::includes(done.begin(), done.end(), above.begin(), above.end()))
+        moved = done.insert(name).second;
+  }
+  for (std::size_t i = 0; i < arms.size(); ++i)
+    require(done.contains(arms[i].name), "{}: arm \"{}\" waits for itself: its `from` or `moments_of` makes a cycle ({})",
+            tables[i].where("from"), arms[i].name, join({parents[arms[i].name].begin(), parents[arms[i].name].end()}));
 }
 
 AxisSpec read_axis(const Settings& table) {
@@ -117,6 +193,30 @@ AxisSpec read_axis(const Settings& table) {
     axis.values.push_back(value);
   }
   return axis;
+}
+
+DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>& arms) {
+  Settings rest = table;
+  rest.erase("routing");
+  DeploymentSpec d = read_settings<DeploymentSpec>(rest);
+  d.routing = undotted(table.table("routing"));
+  require(plain_name(d.name), "{}: a deployment's `name` is made of letters, digits, - and _ but got \"{}\"",
+          table.where("name"), d.name);
+  check_targets(table, "targets", d.targets);
+  std::vector<std::string> known = {"dense"};
+  for (const ArmSpec& arm : arms) known.push_back(arm.name);
+  for (const std::string& arm : d.arms)
+    require(std::find(known.begin(), known.end(), arm) != known.end(),
+            "{}: deployment \"{}\" names no arm: \"{}\"; arms: {}", table.where("arms"), d.name, arm, join(known));
+  require(d.routes_of.empty() || d.routes_of == "*" || std::find(known.begin() + 1, known.end(), d.routes_of) != known.end(),
+          "{}: deployment \"{}\": routes_of names no arm: \"{}\"; arms: {}", table.where("routes_of"), d.name,
+          d.routes_of, join({known.begin() + 1, known.end()}));
+  require(d.seed < 0 || !d.routes_of.empty(), "{}: deployment \"{}\": `seed` means nothing without `routes_of`",
+          table.where("seed"), d.name);
+  require(d.random == 0 || (d.routes_of.empty() && d.step == 0),
+          "{}: deployment \"{}\": random routers are no trained ones: leave `random`, or `routes_of` and `step`, out",
+          table.where("random"), d.name);
+  return d;
 }
 
 void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
@@ -150,7 +250,7 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
     all.merge(assigned);
     study.last.merge(assigned);
   }
-  for (const char* key : {"study", "arm", "axis", "contrast"}) study.last.erase(key);
+  for (const char* key : {"study", "arm", "axis", "contrast", "deployment"}) study.last.erase(key);
   const Settings own = all.table("study");
   require(all.has("study"), "{}: holds no [study]: it can be extended, but not run", file.string());
   study.settings = read_settings<StudySettings>(own);
@@ -168,10 +268,18 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
     require(names.insert(study.arms.back().name).second, "{}: arm \"{}\" is repeated", table.where("name"),
             study.arms.back().name);
   }
+  check_parents(all.tables("arm"), study.arms);
   for (const Settings& table : all.tables("axis")) study.axes.push_back(read_axis(table));
+  std::set<std::string> deployed = {"native", "swap", "swap_attention", "swap_moe", "oracle_top_k", "random_top_k"};
+  for (const Settings& table : all.tables("deployment")) {
+    study.deployments.push_back(read_deployment(table, study.arms));
+    require(deployed.insert(study.deployments.back().name).second,
+            "{}: deployment \"{}\" is repeated, or has the name of one that comes with every run", table.where("name"),
+            study.deployments.back().name);
+  }
   for (const Settings& table : all.tables("contrast")) study.contrasts.push_back(read_settings<ContrastSpec>(table));
   check_contrasts(study, all.tables("contrast"));
-  for (const char* key : {"study", "arm", "axis", "contrast"}) all.erase(key);
+  for (const char* key : {"study", "arm", "axis", "contrast", "deployment"}) all.erase(key);
   study.base = all;
   return study;
 }

@@ -12,6 +12,8 @@ struct ArmSpec {
   std::string name;
   Settings overrides;                // dotted keys of [[arm]], without name and targets
   std::vector<std::string> targets;  // empty: every target of the study
+  std::string from;                  // the arm whose weights it starts from, or empty
+  std::vector<std::string> reinitialise;
 };
 
 struct AxisSpec {
@@ -26,6 +28,20 @@ struct ContrastSpec {
   double margin_nats = 0.02;      // of the equivalence test
 };
 void fields(Fields& list, ContrastSpec& contrast);
+
+/// Another routing that trained runs are evaluated under, without training (docs/science.md section 4, swap-in).
+struct DeploymentSpec {
+  std::string name;
+  std::vector<std::string> arms, targets;  // empty: every routed one
+  Settings routing;                        // overrides of [routing]
+  std::string routes_of;                   // the arm whose trained routers stand in, or "*": every arm in turn
+  int64_t seed = -1;                       // of routes_of; -1: the run's own
+  int64_t step = 0;                        // the routers as they were then (training.keep_weights); 0: at the end
+  int64_t random = 0;                      // matched random routers instead, draw number; 0: none
+  std::string loop = "closed";             // "open": routings recorded from the native pass; "both"
+  bool hardening = false;                  // also with the first r layers alone, r = 0 ... layers
+};
+void fields(Fields& list, DeploymentSpec& deployment);
 
 struct StudySettings {
   std::string name, question, extends, note;
@@ -43,6 +59,7 @@ struct Study {
   std::vector<ArmSpec> arms;
   std::vector<AxisSpec> axes;
   std::vector<ContrastSpec> contrasts;
+  std::vector<DeploymentSpec> deployments;
   Settings last;  // --set: laid over arms and axes too
 };
 

@@ -31,27 +31,40 @@ Tensor flat_mask(const Parameters& parameters, const std::vector<Component>& com
 class PartialAdamW {
  public:
   PartialAdamW(const Parameters& parameters, const TrainingSettings& settings, const std::vector<Component>& components)
-      : parameters_(parameters), mask_(flat_mask(parameters, components)), optimiser_(parameters, settings) {}
+      : parameters_(parameters), mask_(flat_mask(parameters, components)), optimiser_(parameters, plain(settings)) {}
   void zero() { parameters_.flat_gradient().zero_(); }
   void step(double rate) {
     at::NoGradGuard no_grad;
     const Tensor before = parameters_.flat().clone();
     parameters_.flat_gradient().mul_(mask_);
-    optimiser_.step(rate);
+    optimiser_.step(rate, 1);
     parameters_.flat().copy_(at::where(mask_ > 0, parameters_.flat(), before));
   }
 
  private:
+  // What adapts is the measurement's choice, not the arm's.
+  static TrainingSettings plain(TrainingSettings settings) {
+    settings.rates.clear();
+    settings.freeze.clear();
+    settings.thaw.clear();
+    return settings;
+  }
   Parameters parameters_;
   Tensor mask_;
   AdamW optimiser_;
 };
 
+// What adapts is the measurement's choice: an arm that trained its routers alone has a backbone that can make up, too.
+RunSettings everything_trains(RunSettings settings) {
+  settings.training.train.clear();
+  return settings;
+}
+
 class RunSubject final : public Subject {
  public:
   RunSubject(const Path& folder, at::Device device)
-      : settings_(run_settings_from_json(Json::parse(read_file(folder / "settings.json")),
-                                         (folder / "settings.json").string())),
+      : settings_(everything_trains(run_settings_from_json(Json::parse(read_file(folder / "settings.json")),
+                                                           (folder / "settings.json").string()))),
         data_(make_dataset(settings_.data, settings_.model.context, static_cast<uint64_t>(settings_.seed))),
         run_(settings_, data_->vocabulary(), device),
         identity_(hash_hex(read_file(folder / "weights.safetensors"))) {

@@ -144,6 +144,40 @@ std::string severity(const StudyAnalysis& analysis) {
   return out;
 }
 
+std::string deployments(const StudyAnalysis& analysis) {
+  if (analysis.deployments.empty()) return "";
+  TextTable table = columns({{"target", words},
+                             {"arm", words},
+                             {"cell", words},
+                             {"deployment", words},
+                             {"n", right},
+                             {"loss", right},
+                             {"cost", right},
+                             {"95 % interval", left},
+                             {"open", right},
+                             {"F1", right},
+                             {"mass", right},
+                             {"of", right}});
+  for (const DeploymentSummary& row : analysis.deployments) {
+    bool first = true;
+    auto agreement = row.agreement;
+    if (agreement.empty()) agreement[""] = {NAN, NAN, NAN, NAN, NAN};
+    for (const auto& [kind, a] : agreement) {  // target both has a line for each kind of routing
+      const std::string target = row.target == "both" && !kind.empty() ? "both: " + kind : row.target;
+      table.row({target, row.arm, cell_label(row.cell), row.key, first ? std::to_string(row.loss.n) : "",
+                 first ? number(row.loss.mean) : "", first ? signed_number(row.cost.mean) : "",
+                 first ? bracketed(row.cost.ci95) : "", first && row.open_cost.n > 0 ? signed_number(row.open_cost.mean) : "",
+                 std::isfinite(a.f1) ? number(a.f1, 3) : "", std::isfinite(a.retained_mass) ? number(a.retained_mass, 3) : "",
+                 std::isfinite(a.oracle_mass) ? number(a.oracle_mass, 3) : ""});
+      first = false;
+    }
+  }
+  return "\nDEPLOYMENTS: trained weights under another routing; cost = deployed - native loss, in nats\n" +
+         table.text(table_width) +
+         paragraph("open: cost with routings recorded from the native pass. F1 with the oracle's choices of the same "
+                   "budget; mass: share of the layer's own preference on what is kept, of what the oracle's choices hold.");
+}
+
 std::string concentration(const StudyAnalysis& analysis) {
   std::string out = "\n";
   if (analysis.concentration.empty()) return out + wrapped(no_concentration(), table_width);
@@ -170,7 +204,8 @@ std::string unfinished(const std::vector<RunRecord>& records) {
 }  // namespace
 
 std::string print_table(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis) {
-  return title(study) + arms(analysis) + contrasts(analysis) + severity(analysis) + concentration(analysis) +
+  return title(study) + arms(analysis) + contrasts(analysis) + severity(analysis) + deployments(analysis) +
+         concentration(analysis) +
          unfinished(records);
 }
 

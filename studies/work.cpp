@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "studies/deploy_task.h"
 #include "studies/display.h"
 #include "studies/interrupt.h"
 
@@ -37,14 +38,17 @@ void pause() {
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
 }
 
-// Whether the run that this one takes its moments from lets it start; if that one failed, so does this one.
+// Whether the runs that this one takes weights or moments from let it start; if one of them failed, so does this one.
 bool is_ready(const RunSpec& run) {
-  if (run.moments_run.empty() || std::filesystem::exists(run.moments_run / "DONE")) return true;
-  if (std::filesystem::exists(run.moments_run / "FAILED")) {
-    std::filesystem::create_directories(run.folder);
-    write_file(run.folder / "FAILED", "the run whose moments it needs failed\n");
+  for (const auto& [needed, what] : {std::pair{run.parent_run, "weights"}, std::pair{run.moments_run, "moments"}}) {
+    if (needed.empty() || std::filesystem::exists(needed / "DONE")) continue;
+    if (std::filesystem::exists(needed / "FAILED")) {
+      std::filesystem::create_directories(run.folder);
+      write_file(run.folder / "FAILED", fmt::format("the run whose {} it needs failed\n", what));
+    }
+    return false;
   }
-  return false;
+  return true;
 }
 
 class Worker {
@@ -69,9 +73,9 @@ class Worker {
 
   void run() {
     while (!interrupted()) {
-      const bool worked = one_round();
+      const bool worked = one_round() || deploy_round();
       if (worked) continue;
-      if (closed_runs(plan_) == static_cast<int64_t>(plan_.runs.size())) return;
+      if (closed_runs(plan_) == static_cast<int64_t>(plan_.runs.size()) && !waits_for_deployments()) return;
       pause();  // what is open is held by a live worker, or waits for another run; a dead one's claim can be taken
     }
   }
@@ -88,6 +92,24 @@ class Worker {
       if (execute(run, *claim, runner_) == RunEnd::interrupted) return worked;
     }
     return worked;
+  }
+
+  // Deployments come when no run can be trained now.
+  bool deploy_round() {
+    for (const RunSpec& run : plan_.runs) {
+      if (interrupted()) return false;
+      if (open_deployments(run).empty()) continue;
+      std::optional<Claim> claim = Claim::take(run.folder);
+      if (!claim || open_deployments(run).empty()) continue;
+      if (display_) display_->update({{run.name() + " deployments", 0, 0, 0, 0, 0}}, closed_runs(plan_));
+      deploy_all(run, runner_.device);
+      return true;
+    }
+    return false;
+  }
+  bool waits_for_deployments() const {
+    return std::any_of(plan_.runs.begin(), plan_.runs.end(),
+                       [](const RunSpec& run) { return !open_deployments(run).empty(); });
   }
 
   const RunPlan& plan_;
@@ -123,7 +145,9 @@ void supervise(const RunPlan& plan, const WorkOptions& options) {
   const int64_t closed = closed_runs(plan), total = static_cast<int64_t>(plan.runs.size());
   Display display(total, closed);
   std::vector<pid_t> workers;
-  for (int64_t i = 0; i < std::min(options.jobs, total - closed); ++i) workers.push_back(spawn(options.worker_argv));
+  const int64_t undeployed = std::count_if(plan.runs.begin(), plan.runs.end(),
+                                           [](const RunSpec& run) { return !open_deployments(run).empty(); });
+  for (int64_t i = 0; i < std::min(options.jobs, total - closed + undeployed); ++i) workers.push_back(spawn(options.worker_argv));
   bool passed_on = false;
   while (!workers.empty()) {
     if (interrupted() && !passed_on) {

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "studies/command/commands.h"
+#include "studies/deploy_task.h"
 #include "studies/results.h"
 #include "studies/table.h"
 
@@ -17,10 +18,17 @@ Settings whole_study(const Study& study) {
     Json table = overrides.value();
     table["name"] = arm.name;
     if (!arm.targets.empty()) table["targets"] = arm.targets;
+    if (!arm.from.empty()) table["from"] = arm.from;
+    if (!arm.reinitialise.empty()) table["reinitialise"] = arm.reinitialise;
     whole["arm"].push_back(table);
   }
   for (const AxisSpec& axis : study.axes) whole["axis"].push_back({{"key", axis.key}, {"values", axis.values}});
   for (const ContrastSpec& contrast : study.contrasts) whole["contrast"].push_back(write_settings(contrast));
+  for (const DeploymentSpec& deployment : study.deployments) {
+    Json table = write_settings(deployment);
+    if (!deployment.routing.value().empty()) table["routing"] = deployment.routing.value();
+    whole["deployment"].push_back(table);
+  }
   return Settings::from_json(std::move(whole), study.file.string());
 }
 
@@ -40,6 +48,21 @@ RunPlan plan_in(const Path& folder) {
   return plan_runs(study, own.parent_path());
 }
 
+namespace {
+
+// Results of deployments that the study no longer has, or has otherwise, are not shown.
+void keep_current(RunRecord& record, const RunSpec& run) {
+  std::erase_if(record.deployments, [&](const auto& entry) {
+    const bool current = std::any_of(run.deployments.begin(), run.deployments.end(), [&](const DeploymentTask& task) {
+      return task.key == entry.first && is_deployed(run, task);
+    });
+    if (!current) record.evaluations.erase(entry.first);
+    return !current;
+  });
+}
+
+}  // namespace
+
 std::vector<RunRecord> read_records(const RunPlan& plan) {
   std::vector<RunRecord> records;
   for (const RunSpec& run : plan.runs) {
@@ -49,6 +72,7 @@ std::vector<RunRecord> read_records(const RunPlan& plan) {
     record.target = run.settings.target;
     record.seed = run.settings.seed;
     record.cell = run.cell;
+    keep_current(record, run);
   }
   return records;
 }
