@@ -31,4 +31,9 @@ struct DocumentInterval {
 /// seed, one document or a value that is not finite. InternalError where the lengths differ or a count is not above 0.
 DocumentInterval document_interval(std::span<const std::vector<double>> differences, std::span<const double> tokens);
 
+/// The same for one pair of runs (seeds = 1): the documents alone are a sample, variance = V_d with 1 / sum of squared
+/// shares - 1 degrees of freedom, at least 1. Says nothing about other seeds. `differences` [documents] nats per token;
+/// no interval for fewer than two documents or a value that is not finite. InternalError as above.
+DocumentInterval document_interval_of_pair(std::span<const double> differences, std::span<const double> tokens);
+
 }  // namespace absorb

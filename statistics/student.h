@@ -1,5 +1,5 @@
-// Student's t distribution, the only place that includes Boost.Math: every test and interval of this folder is built on
-// these three functions.
+// Student's t distribution: every test and interval of this folder is built on these three functions. Boost.Math is
+// included here and in power.cpp alone.
 #pragma once
 
 namespace absorb {

@@ -6,6 +6,7 @@
 #include "statistics/holm.h"
 #include "statistics/verdict.h"
 #include "studies/analysis_parts.h"
+#include "studies/document_pairs.h"
 
 namespace absorb {
 namespace {
@@ -30,35 +31,18 @@ Pairs pair_by_seed(const Group& treatment, const Group& control) {
   return pairs;
 }
 
-bool same_documents(const Pairs& pairs) {
-  const RunRecord& first = *pairs.treatment.front();
-  const auto same = [&first](const RunRecord* run) {
-    return run->documents == first.documents && run->document_tokens == first.document_tokens &&
-           run->document_losses.size() == first.documents.size();
-  };
-  return first.document_tokens.size() == first.documents.size() &&
-         std::all_of(pairs.treatment.begin(), pairs.treatment.end(), same) &&
-         std::all_of(pairs.control.begin(), pairs.control.end(), same);
-}
-
 /// Absent unless every run of the pairs read the same documents.
 std::optional<Interval> over_documents(const Pairs& pairs) {
-  if (pairs.treatment.empty() || !same_documents(pairs)) return std::nullopt;
-  const std::vector<int64_t>& counts = pairs.treatment.front()->document_tokens;
-  std::vector<double> tokens;
-  for (int64_t count : counts)
-    if (count > 0) tokens.push_back(static_cast<double>(count));
-  if (tokens.size() < 2) return std::nullopt;
   std::vector<std::vector<double>> by_seed;
+  std::vector<double> tokens;
   for (size_t seed = 0; seed < pairs.treatment.size(); ++seed) {
-    const std::vector<double>&with = pairs.treatment[seed]->document_losses,
-          &without = pairs.control[seed]->document_losses;
-    std::vector<double> row;
-    for (size_t i = 0; i < counts.size(); ++i)
-      if (counts[i] > 0) row.push_back((without[i] - with[i]) / static_cast<double>(counts[i]));
-    by_seed.push_back(std::move(row));
+    if (!same_documents(*pairs.treatment.front(), *pairs.treatment[seed])) return std::nullopt;
+    auto pair = document_differences(*pairs.treatment[seed], *pairs.control[seed]);
+    if (!pair) return std::nullopt;
+    tokens = std::move(pair->tokens);
+    by_seed.push_back(std::move(pair->nats));
   }
-  return document_interval(by_seed, tokens).ci95;
+  return by_seed.empty() ? std::nullopt : document_interval(by_seed, tokens).ci95;
 }
 
 void add_absorption(ContrastResult& result, const Runs& treatment) {

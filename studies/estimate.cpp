@@ -29,6 +29,11 @@ double operations_per_second(at::Device device) {
   return 2.0 * static_cast<double>(n * n * n) * repeats / seconds;
 }
 
+double seconds_of(const RunSettings& run, const Size& size, double rate) {
+  const TrainingSettings& t = run.training;
+  return 3 * size.flops_per_token * static_cast<double>(t.steps * t.batch * run.model.context) / rate;
+}
+
 }  // namespace
 
 Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs) {
@@ -40,14 +45,22 @@ Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs) {
     if (is_closed(run)) continue;
     const Size size = size_of(run.settings, stated_vocabulary(run.settings.data));
     const TrainingSettings& t = run.settings.training;
-    const double tokens = static_cast<double>(t.steps * t.batch * run.settings.model.context);
-    cost.seconds += 3 * size.flops_per_token * tokens / rate;
+    cost.seconds += seconds_of(run.settings, size, rate);
     const auto weights = static_cast<std::uintmax_t>(size.parameters.unique) * 4;
     cost.final_bytes += weights + static_cast<std::uintmax_t>(t.steps) * 200 + 100000;
     largest = std::max(largest, weights);
   }
   cost.peak_bytes = cost.final_bytes + largest * 9 * static_cast<std::uintmax_t>(jobs);  // three checkpoints of three
   return cost;
+}
+
+double training_seconds(const RunPlan& plan, at::Device device) {
+  at::set_num_threads(1);
+  const double rate = operations_per_second(device) * efficiency;
+  double seconds = 0;
+  for (const RunSpec& run : plan.runs)
+    seconds += seconds_of(run.settings, size_of(run.settings, stated_vocabulary(run.settings.data)), rate);
+  return seconds;
 }
 
 std::string describe_sizes(const RunPlan& plan, const std::string& match) {

@@ -14,6 +14,9 @@ struct Cost {
 /// a rough figure. Bytes: weights that stay, and the checkpoints of `jobs` runs at a time.
 Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs);
 
+/// Seconds of all runs, finished ones too, one after the other; as rough.
+double training_seconds(const RunPlan& plan, at::Device device);
+
 /// Parameters, operations and the matched width of every target, as a table.
 std::string describe_sizes(const RunPlan& plan, const std::string& match);
 

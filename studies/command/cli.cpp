@@ -41,6 +41,27 @@ void add_looks(CLI::App& app, Path& folder, std::string& what, bool& markdown, C
   doctor->callback([&] { chosen = doctor_command; });
 }
 
+void add_plan(CLI::App& app, PlanOptions& o, Command& chosen) {
+  CLI::App* plan = app.add_subcommand("plan", "How many seeds a study needs, and what its own can decide");
+  plan->add_option("STUDY", o.study, "A study file, such as configs/quick.toml")->required();
+  plan->add_option("--margin-nats", o.margin_nats,
+                   "The least gap worth finding, and the margin of a tie; default: each contrast's own");
+  plan->add_option("--power", o.power, "Probability of finding it, or of the tie")->capture_default_str();
+  plan->add_option("--pilot", o.pilot, "A study's folder whose finished runs give the sd of the paired differences");
+  plan->add_option("--sd", o.sd, "That sd in nats per token, stated; with --pilot: for what the pilot lacks");
+  plan->add_option("--set", o.sets, "Override a setting, such as --set training.steps=100")->allow_extra_args(false);
+  plan->add_option("--device", o.device, "The estimate of time: auto, cpu or cuda")->capture_default_str();
+  plan->footer("Example: absorb plan configs/both.toml --margin-nats 0.02 --power 0.8 --pilot runs/quick");
+  plan->callback([&] { chosen = [&o] { return plan_command(o); }; });
+}
+
+void add_diff(CLI::App& app, Path& before, Path& after, Command& chosen) {
+  CLI::App* diff = app.add_subcommand("diff", "What differs between two runs or two studies: settings, origin, loss");
+  diff->add_option("A", before, "A run's folder (runs/STUDY/ARM.TARGET/seed-N) or a study's (runs/STUDY)")->required();
+  diff->add_option("B", after, "Another one of the same kind; losses are B - A")->required();
+  diff->callback([&] { chosen = [&] { return diff_command(before, after); }; });
+}
+
 void add_tokens(CLI::App& app, TokensOptions& o, Command& chosen) {
   CLI::App* tokens = app.add_subcommand("tokens", "Write text as token files");
   tokens->add_option("OUT", o.out, "New folder for train.bin, valid.bin, test.bin")->required();
@@ -101,12 +122,16 @@ int command_line(int argc, char** argv) {
   Path folder;
   std::string what;
   bool markdown = false;
+  PlanOptions plan;
+  Path before, after;
   TokensOptions tokens;
   CompensateOptions compensate;
   GraphOptions graph;
   Command chosen;
   add_run(app, run, chosen);
   add_looks(app, folder, what, markdown, chosen);
+  add_plan(app, plan, chosen);
+  add_diff(app, before, after, chosen);
   add_tokens(app, tokens, chosen);
   add_compensation(app, compensate, graph, chosen);
   try {

@@ -1,6 +1,7 @@
 // The commands behind `absorb`, each a function of its options; command/cli.cpp reads the options.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,19 @@ int report_command(const Path& folder);
 int status_command(const Path& folder);
 /// "routers", "selections", "losses" or "settings"; `markdown` writes the reference page.
 int list_command(const std::string& what, bool markdown);
+
+struct PlanOptions {
+  Path study, pilot;  // pilot: a study's folder, or empty
+  std::vector<std::string> sets;
+  std::string device = "auto";
+  std::optional<double> margin_nats, sd;  // nats per token; without a margin every contrast's own
+  double power = 0.8;
+};
+/// Prints how many seeds every contrast needs and what the study's own can decide. Trains and writes nothing.
+int plan_command(const PlanOptions& options);
+
+/// Two run folders, or two studies' folders: what differs in settings, provenance and loss.
+int diff_command(const Path& before, const Path& after);
 
 struct TokensOptions {
   std::vector<std::string> sets;  // data.* keys
