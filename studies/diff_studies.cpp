@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <map>
 
 #include "core/error.h"
 #include "statistics/summary.h"
 #include "studies/diff.h"
+#include "studies/document_pairs.h"
 #include "studies/groups.h"
 #include "studies/table.h"
 #include "studies/text_table.h"
@@ -20,8 +22,8 @@ struct Place {
 
 struct SeedPairs {
   Place place;
-  std::vector<const RunRecord*> a, b;  // done in both, element i of both from the same seed
-  std::vector<std::string> absent;     // "seed 3 (A: interrupted, B: done)"
+  std::vector<const RunRecord*> a, b;                      // done in both, element i of both from the same seed
+  std::map<std::string, std::vector<std::string>> absent;  // "A: interrupted, B: done" -> seeds
 };
 
 std::vector<Place> places_of(const std::vector<RunRecord>& a, const std::vector<RunRecord>& b) {
@@ -57,7 +59,7 @@ SeedPairs pair_up(const Place& place, const std::vector<RunRecord>& a, const std
       pairs.a.push_back(before);
       pairs.b.push_back(after);
     } else {
-      pairs.absent.push_back(fmt::format("seed {} (A: {}, B: {})", seed, state(before), state(after)));
+      pairs.absent[fmt::format("A: {}, B: {}", state(before), state(after))].push_back(std::to_string(seed));
     }
   }
   return pairs;
@@ -85,6 +87,16 @@ std::string listed(const std::string& title, const std::vector<SeedPairs>& all, 
   return out;
 }
 
+/// A difference between losses on different text is not one between models.
+std::string other_text(const std::vector<SeedPairs>& all) {
+  std::vector<std::string> places;
+  for (const SeedPairs& pairs : all)
+    if (!pairs.a.empty() && !same_documents(*pairs.a.front(), *pairs.b.front())) places.push_back(pairs.place.name());
+  if (places.empty()) return "";
+  return wrapped("NOTE: A and B were not evaluated on the same documents, which B - A includes: " + join(places),
+                 table_width, "  ", "  ");
+}
+
 std::string losses(const std::vector<SeedPairs>& all) {
   using enum TextTable::Align;
   TextTable table;
@@ -106,16 +118,18 @@ std::string losses(const std::vector<SeedPairs>& all) {
                number(summarize(a).mean), number(summarize(b).mean), signed_number(difference.mean),
                bracketed(t_interval(difference))});
   }
-  return "LOSS on valid text, nats per token: means over the n seeds done in both; B - A paired by seed, with its\n"
-         "t interval\n" +
-         table.text(table_width);
+  return "LOSS on valid text, nats per token: means over the n seeds done in both; B - A paired by seed,\n"
+         "with its t interval\n" +
+         table.text(table_width) + other_text(all);
 }
 
 std::string absent(const std::vector<SeedPairs>& all) {
   std::string out;
   for (const SeedPairs& pairs : all)
-    if (!pairs.absent.empty())
-      out += wrapped(pairs.place.name() + ": " + join(pairs.absent), table_width, "  ", "    ");
+    for (const auto& [states, seeds] : pairs.absent)
+      out += wrapped(
+          fmt::format("{}: {} {} ({})", pairs.place.name(), seeds.size() == 1 ? "seed" : "seeds", join(seeds), states),
+          table_width, "  ", "    ");
   return out.empty() ? out : "\nLEFT OUT, not done in both\n" + out;
 }
 

@@ -74,6 +74,41 @@ TEST(StatisticsDocuments, Edges) {
   EXPECT_THROW(document_interval(Matrix{{1, 2}, {1, 3}}, std::vector<double>{1, 0}), InternalError);
 }
 
+TEST(StatisticsDocuments, OnePairOfRunsVariesOverItsDocumentsAlone) {
+  // Documents of equal length: the paired t interval over them.
+  const std::vector<double> row{1, 2, 4, 3};
+  const DocumentInterval result = document_interval_of_pair(row, std::vector<double>{8, 8, 8, 8});
+  const auto expected = t_interval(row);
+  EXPECT_EQ(result.seeds, 1);
+  EXPECT_DOUBLE_EQ(result.mean, 2.5);
+  EXPECT_DOUBLE_EQ(result.df, 3);
+  ASSERT_TRUE(result.ci95);
+  EXPECT_NEAR(result.ci95->low, expected->low, 1e-12);
+  EXPECT_NEAR(result.ci95->high, expected->high, 1e-12);
+  // Shares 3/4 and 1/4, mean 1/4: sums of squared and cubed shares 5/8 and 7/16: the unbiased factor is
+  // 5/8 / (5/8 - 7/8 + 25/64) = 40/9, the variance 40/9 * 18/256.
+  const DocumentInterval weighted = document_interval_of_pair(std::vector<double>{0, 1}, std::vector<double>{300, 100});
+  EXPECT_DOUBLE_EQ(weighted.mean, 0.25);
+  EXPECT_NEAR(weighted.standard_error, std::sqrt(40.0 / 9 * 18 / 256), 1e-12);
+  EXPECT_FALSE(document_interval_of_pair(std::vector<double>{1}, std::vector<double>{5}).ci95);
+  EXPECT_FALSE(document_interval_of_pair(std::vector<double>{1, std::nan("")}, std::vector<double>{5, 5}).ci95);
+  EXPECT_THROW(document_interval_of_pair(std::vector<double>{1, 2}, std::vector<double>{5}), InternalError);
+}
+
+TEST(StatisticsDocuments, CoverageOfOnePairOverDocuments) {
+  const double covered = simulated_share(
+      902,
+      [](Random& random) {
+        std::vector<double> tokens(60);
+        for (double& count : tokens) count = 50 + 400 * random.uniform();
+        const auto row = simulate_differences(random, 60, 0.2, 0.3);
+        return document_interval_of_pair(row, tokens).ci95->contains(0.2);
+      },
+      4000);
+  EXPECT_GE(covered, 0.94);
+  EXPECT_LE(covered, 0.96);
+}
+
 struct Model {
   int64_t seeds, documents;
   double seed_sd, document_sd, noise_sd;

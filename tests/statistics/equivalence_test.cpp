@@ -57,13 +57,17 @@ TEST(StatisticsTost, Edges) {
 }
 
 TEST(StatisticsTost, SizeAtTheMargin) {
-  for (int64_t n : {3, 5, 10}) {
-    const double size = simulated_share(static_cast<uint64_t>(400 + n), [&](Random& random) {
-      return tost(simulate_differences(random, n, 0.5, 0.2), 0.5).p <= 0.05;
-    });
-    EXPECT_LE(size, 0.05 + monte_carlo_error(0.05)) << "n = " << n;
-    EXPECT_GE(size, 0.04) << "n = " << n;  // and is not merely conservative: the margin is 2.5 sd
-  }
+  for (double ratio : {1, 4, 16})
+    for (int64_t n : {3, 5, 10})
+      for (double edge : {-1, 1}) {
+        const double margin = 2.5 * std::sqrt(1 + ratio - 1.2 * std::sqrt(ratio));  // 2.5 sd of the difference
+        const double size = simulated_share(static_cast<uint64_t>(400 + n), [&](Random& random) {
+          const Arms arms = simulate_arms(random, n, edge * margin, ratio);
+          return tost(differences(arms.treatment, arms.control), margin).p <= 0.05;
+        });
+        EXPECT_LE(size, 0.05 + monte_carlo_error(0.05)) << "n = " << n << ", variance ratio " << ratio;
+        EXPECT_GE(size, 0.04) << "n = " << n;  // and is not merely conservative
+      }
 }
 
 TEST(StatisticsTost, PowerAtAMarginOfTwoSd) {

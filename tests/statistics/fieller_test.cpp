@@ -74,29 +74,30 @@ struct Pair {
   std::vector<double> numerator, denominator;
 };
 
-Pair simulate_pair(Random& random, int64_t n, double numerator, double sd) {
-  Pair pair{simulate_differences(random, n, numerator, sd), simulate_differences(random, n, 1, sd)};
+Pair simulate_pair(Random& random, int64_t n, double numerator, double sd, double variance_ratio = 1) {
+  const Arms arms = simulate_arms(random, n, 0, variance_ratio);
+  Pair pair{arms.treatment, arms.control};
   for (size_t i = 0; i < pair.numerator.size(); ++i) {
-    const double shared = sd * random.gauss();
-    pair.numerator[i] += shared;
-    pair.denominator[i] += shared;
+    pair.numerator[i] = numerator + sd * pair.numerator[i];
+    pair.denominator[i] = 1 + sd * pair.denominator[i];
   }
   return pair;
 }
 
 TEST(StatisticsFieller, CoverageWhereBounded) {
-  for (int64_t n : {3, 5, 10}) {
-    int bounded = 0;
-    const double covered = simulated_share(static_cast<uint64_t>(700 + n), [&](Random& random) {
-      const Pair pair = simulate_pair(random, n, 0.4, 0.05);
-      const auto interval = fieller(pair.numerator, pair.denominator);
-      bounded += interval ? 1 : 0;
-      return interval && interval->contains(0.4);
-    });
-    EXPECT_EQ(bounded, simulated_studies);
-    EXPECT_GE(covered, 0.94) << "n = " << n;
-    EXPECT_LE(covered, 0.96) << "n = " << n;
-  }
+  for (double ratio : {1, 4, 16})
+    for (int64_t n : {3, 5, 10}) {
+      int bounded = 0;
+      const double covered = simulated_share(static_cast<uint64_t>(700 + n), [&](Random& random) {
+        const Pair pair = simulate_pair(random, n, 0.4, 0.05, ratio);
+        const auto interval = fieller(pair.numerator, pair.denominator);
+        bounded += interval ? 1 : 0;
+        return interval && interval->contains(0.4);
+      });
+      EXPECT_GE(bounded, simulated_studies - 2);
+      EXPECT_GE(covered, 0.94) << "n = " << n << ", variance ratio " << ratio;
+      EXPECT_LE(covered, 0.96) << "n = " << n << ", variance ratio " << ratio;
+    }
 }
 
 TEST(StatisticsFraction, AbsorbedFraction) {

@@ -96,24 +96,39 @@ TEST(StatisticsPaired, DifferencesWithoutSpread) {
 }
 
 TEST(StatisticsPaired, SizeOfTheTTest) {
-  for (int64_t n : {3, 5, 10}) {
-    const double size = simulated_share(static_cast<uint64_t>(200 + n), [&](Random& random) {
-      return paired(simulate_differences(random, n, 0, 1)).p_t <= 0.05;
-    });
-    EXPECT_NEAR(size, 0.05, monte_carlo_error(0.05)) << "n = " << n;
-  }
+  for (double ratio : {1, 4, 16})
+    for (int64_t n : {3, 5, 10}) {
+      const double size = simulated_share(static_cast<uint64_t>(200 + n), [&](Random& random) {
+        const Arms arms = simulate_arms(random, n, 0, ratio);
+        return paired(differences(arms.treatment, arms.control)).p_t <= 0.05;
+      });
+      EXPECT_NEAR(size, 0.05, monte_carlo_error(0.05)) << "n = " << n << ", variance ratio " << ratio;
+    }
+}
+
+TEST(StatisticsPaired, CoverageOfTheTInterval) {
+  for (double ratio : {1, 4, 16})
+    for (int64_t n : {3, 5, 10}) {
+      const double covered = simulated_share(static_cast<uint64_t>(250 + n), [&](Random& random) {
+        const Arms arms = simulate_arms(random, n, 0.3, ratio);
+        return t_interval(differences(arms.treatment, arms.control))->contains(0.3);
+      });
+      EXPECT_NEAR(covered, 0.95, monte_carlo_error(0.95)) << "n = " << n << ", variance ratio " << ratio;
+    }
 }
 
 TEST(StatisticsPaired, SizeOfTheSignFlip) {
-  for (int64_t n : {5, 6, 10}) {
-    const double size = simulated_share(static_cast<uint64_t>(300 + n), [&](Random& random) {
-      return sign_flip_p(simulate_differences(random, n, 0, 1)) <= 0.05;
-    });
-    const double expected =
-        std::floor(0.05 * std::ldexp(1.0, static_cast<int>(n) - 1)) / std::ldexp(1.0, static_cast<int>(n) - 1);
-    EXPECT_NEAR(size, expected, monte_carlo_error(0.05)) << "n = " << n;  // exactly 0 at n = 5
-    EXPECT_LE(size, 0.05 + monte_carlo_error(0.05));
-  }
+  for (double ratio : {1, 4, 16})
+    for (int64_t n : {3, 5, 6, 10}) {
+      const double size = simulated_share(static_cast<uint64_t>(300 + n), [&](Random& random) {
+        const Arms arms = simulate_arms(random, n, 0, ratio);
+        return sign_flip_p(differences(arms.treatment, arms.control)) <= 0.05;
+      });
+      const double patterns = std::ldexp(1.0, static_cast<int>(n) - 1),
+                   expected = std::floor(0.05 * patterns) / patterns;
+      EXPECT_NEAR(size, expected, monte_carlo_error(expected)) << "n = " << n << ", variance ratio " << ratio;
+      EXPECT_EQ(size == 0, smallest_sign_flip_p(n) > 0.05) << n;  // n = 3, 5: never, whatever the data
+    }
 }
 
 }  // namespace

@@ -19,6 +19,23 @@ inline std::vector<double> simulate_differences(Random& random, int64_t n, doubl
   return values;
 }
 
+/// Losses of two arms by seed, correlated as paired arms are.
+struct Arms {
+  std::vector<double> treatment, control;
+};
+
+/// Control: mean 0 and sd 1. Treatment: this mean, `variance_ratio` times the control's variance, correlation 0.6.
+inline Arms simulate_arms(Random& random, int64_t n, double mean, double variance_ratio) {
+  constexpr double correlation = 0.6;
+  Arms arms;
+  for (int64_t seed = 0; seed < n; ++seed) {
+    const double shared = random.gauss(), own = std::sqrt(1 - correlation * correlation) * random.gauss();
+    arms.control.push_back(shared);
+    arms.treatment.push_back(mean + std::sqrt(variance_ratio) * (correlation * shared + own));
+  }
+  return arms;
+}
+
 /// Share of `simulated_studies` studies for which `holds(random)` is true.
 template <class Holds>
 double simulated_share(uint64_t seed, Holds holds, int studies = simulated_studies) {
