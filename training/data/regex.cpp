@@ -33,16 +33,21 @@ uint32_t fact(const pcre2_code* code, uint32_t what) {
 struct Regex::Code {
   pcre2_code* code = nullptr;
   pcre2_match_data* data = nullptr;
+  uint32_t unchecked = 0;  // what find() tells PCRE2 not to check anew at every match
   ~Code() {
     pcre2_match_data_free(data);
     pcre2_code_free(code);
   }
 };
 
-Regex::Regex(const std::string& pattern, std::string what) : code_(std::make_unique<Code>()), what_(std::move(what)) {
+Regex::Regex(const std::string& pattern, std::string what, Text text)
+    : code_(std::make_unique<Code>()), what_(std::move(what)) {
+  const bool utf8 = text == Text::utf8;
+  code_->unchecked = utf8 ? PCRE2_NO_UTF_CHECK : 0u;
   int error = 0;
   PCRE2_SIZE position = 0;
-  code_->code = pcre2_compile(units(pattern), pattern.size(), PCRE2_MULTILINE, &error, &position, nullptr);
+  code_->code = pcre2_compile(units(pattern), pattern.size(), PCRE2_MULTILINE | (utf8 ? PCRE2_UTF : 0u), &error,
+                              &position, nullptr);
   require(code_->code != nullptr, "{} = '{}' is no regular expression: {} at character {}", what_, pattern,
           message(error), position + 1);
   // Where there is no just-in-time compiler the interpreter is used: slower, the same matches.
@@ -55,8 +60,8 @@ Regex::~Regex() = default;
 Regex::Regex(Regex&&) noexcept = default;
 
 Regex::Found Regex::find(std::string_view text, std::size_t from, bool more, Match& match) const {
-  const int count =
-      pcre2_match(code_->code, units(text), text.size(), from, more ? PCRE2_PARTIAL_HARD : 0u, code_->data, nullptr);
+  const uint32_t options = code_->unchecked | (more ? PCRE2_PARTIAL_HARD : 0u);
+  const int count = pcre2_match(code_->code, units(text), text.size(), from, options, code_->data, nullptr);
   if (count == PCRE2_ERROR_NOMATCH) return Found::no;
   require(count >= 0 || count == PCRE2_ERROR_PARTIAL, "{}: the regular expression gives up on this text: {}", what_,
           message(count));
@@ -65,6 +70,12 @@ Regex::Found Regex::find(std::string_view text, std::size_t from, bool more, Mat
   if (count == PCRE2_ERROR_PARTIAL) return Found::partly;
   if (count > 1 && ends[2] != PCRE2_UNSET) match.group = text.substr(ends[2], ends[3] - ends[2]);
   return Found::yes;
+}
+
+std::size_t Regex::well_formed(std::string_view text) const {
+  const int count = pcre2_match(code_->code, units(text), text.size(), 0, PCRE2_ANCHORED, code_->data, nullptr);
+  const bool broken = count <= PCRE2_ERROR_UTF8_ERR1 && count >= PCRE2_ERROR_UTF8_ERR21;
+  return broken ? pcre2_get_startchar(code_->data) : text.size();
 }
 
 std::size_t Regex::lookbehind() const {

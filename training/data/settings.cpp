@@ -5,6 +5,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/settings.h"
+#include "training/data/bpe_files.h"
+#include "training/data/bpe_training.h"
 #include "training/data/regex.h"
 
 namespace absorb {
@@ -21,6 +23,18 @@ std::array<Named, 3> split_paths(const DataSettings& data) {
 
 bool is_task(const DataSettings& data) {
   return data.type == "recall" || data.type == "rule";
+}
+
+void require_valid_text(const DataSettings& data) {
+  if (data.documents != "blank_lines" && data.documents != "whole") Regex(data.documents, "data.documents");
+  Regex(data.strip, "data.strip");
+  require(data.tokens != "gpt2" || !data.tokeniser.empty(),
+          "data.tokens = \"gpt2\" needs data.tokeniser, the folder with {} and {}", encoder_file, merges_file);
+  require(data.tokens == "gpt2" || data.tokeniser.empty(),
+          "data.tokeniser is read with data.tokens = \"gpt2\" alone: set that, or leave data.tokeniser out");
+  require(data.tokens != "bpe" || data.vocabulary >= bpe_base,
+          "data.tokens = \"bpe\" needs data.vocabulary, the ids to make: 4096, say, and at least {} but got {}",
+          bpe_base, data.vocabulary);
 }
 
 }  // namespace
@@ -40,12 +54,20 @@ void fields(Fields& list, DataSettings& data) {
       "Where documents start: blank_lines, whole (a file is one), or a regular expression; while its first group "
       "stays the same, a document goes on.");
   list.field("strip", data.strip, "Regular expression; what it matches is cut out of every document.");
-  list.field("tokens", data.tokens, {"bytes"}, "Tokeniser for text. bytes: 256 ids, 0 ends a document.");
+  list.field(
+      "tokens", data.tokens, {"bytes", "bpe", "gpt2"},
+      "Tokeniser for text. bytes: 256 ids, 0 ends a document. bpe: byte pair encoding of `vocabulary` ids, learned "
+      "from the training split. gpt2: byte pair encoding by the files in `tokeniser`. <|endoftext|> ends a "
+      "document of either.");
+  list.field("tokeniser", data.tokeniser,
+             "gpt2: folder with encoder.json and vocab.bpe, GPT-2's own or what bpe has left beside its token files.");
   list.field("valid_share", data.valid_share, {0.0, 1.0}, "Share of the corpus' documents for validation.");
   list.field("test_share", data.test_share, {0.0, 1.0}, "Share of the corpus' documents for the test.");
   list.field("split_salt", data.split_salt, {0, int64_t{1} << 62}, "Another number deals the documents anew.");
-  list.field("vocabulary", data.vocabulary, {0, int64_t{1} << 32},
-             "Token files: ids are below it; 0: as the .json beside the file says.");
+  list.field(
+      "vocabulary", data.vocabulary, {0, int64_t{1} << 32},
+      "Token files: ids are below it; 0: as the .json beside the file says. Text as bpe: ids in all, 257 at least "
+      "(256 bytes and the end of a document).");
   list.field("dtype", data.dtype, {"auto", "uint16", "uint32"},
              "Token files: type of an id; auto: as the .json says, else by the vocabulary.");
   list.field("end_of_document", data.end_of_document, {-1, (int64_t{1} << 32) - 1},
@@ -60,10 +82,7 @@ void fields(Fields& list, DataSettings& data) {
 
 void require_valid(const DataSettings& data) {
   if (is_task(data)) return;
-  if (data.type == "text") {
-    if (data.documents != "blank_lines" && data.documents != "whole") Regex(data.documents, "data.documents");
-    Regex(data.strip, "data.strip");
-  }
+  if (data.type == "text") require_valid_text(data);
   if (!data.corpus.empty()) {
     for (const auto& [key, path] : split_paths(data))
       require(path->empty(), "data.corpus and data.{} exclude each other", key);
@@ -79,6 +98,8 @@ std::vector<std::string> missing_files(const DataSettings& data) {
   if (!is_task(data)) {
     for (const auto& [key, path] : split_paths(data))
       if (!path->empty()) named.push_back(*path);
+    if (data.type == "text" && data.tokens == "gpt2")
+      for (const char* name : {encoder_file, merges_file}) named.push_back((Path(data.tokeniser) / name).string());
     if (!data.corpus.empty() && data.type == "text") named.push_back(data.corpus);
     if (!data.corpus.empty() && data.type == "tokens")
       for (const char* name : {"train.bin", "valid.bin"}) named.push_back((Path(data.corpus) / name).string());

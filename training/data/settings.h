@@ -22,13 +22,14 @@ struct DataSettings {
   // text
   std::string documents = "blank_lines";  // or "whole", or a regular expression that matches where a document starts
   std::string strip;                      // a regular expression; what it matches is cut out of every document
-  std::string tokens = "bytes";           // tokeniser
+  std::string tokens = "bytes";           // tokeniser: "bytes", "bpe" (learned from the training split) or "gpt2"
+  std::string tokeniser;                  // gpt2: folder of encoder.json and vocab.bpe
   double valid_share = 0.01;              // of the documents of `corpus`
   double test_share = 0.01;
   int64_t split_salt = 0;  // another number deals the documents anew
 
   // tokens
-  int64_t vocabulary = 0;        // ids are below it; 0: what the file's .json states
+  int64_t vocabulary = 0;        // ids are below it; 0: what the file's .json states. Text as "bpe": ids to make
   std::string dtype = "auto";    // "uint16" or "uint32"; "auto": the .json, else uint16 up to 65,536 ids
   int64_t end_of_document = -1;  // the id that ends a document; -1: what the .json and .idx state, else one document
 

@@ -58,8 +58,12 @@ std::string HashedFile::finish() {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-TokenWriter::TokenWriter(const Path& path, std::shared_ptr<const Tokeniser> tokeniser)
-    : path_(path), tokeniser_(std::move(tokeniser)), tokens_(path), index_(Path(path).replace_extension(".idx")) {
+TokenWriter::TokenWriter(const Path& path, std::shared_ptr<Tokeniser> tokeniser)
+    : path_(path),
+      tokeniser_(std::move(tokeniser)),
+      joiner_([this](std::string_view text) { return tokeniser_->safe_cut(text); }),
+      tokens_(path),
+      index_(Path(path).replace_extension(".idx")) {
   facts_.vocabulary = tokeniser_->vocabulary();
   facts_.dtype = token_dtype(facts_.vocabulary);
   facts_.end_of_document = tokeniser_->end_of_document();
@@ -72,7 +76,7 @@ void TokenWriter::add(std::string_view text, bool last) {
     ++facts_.documents;
   }
   ids_.clear();
-  tokeniser_->encode(text, ids_);
+  joiner_.add(text, last, [this](std::string_view part) { tokeniser_->encode(part, ids_); });
   if (last) ids_.push_back(static_cast<uint32_t>(tokeniser_->end_of_document()));
   put(ids_);
   facts_.text_bytes += static_cast<int64_t>(text.size());

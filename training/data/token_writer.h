@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "training/data/token_file.h"
 #include "training/data/tokeniser.h"
+#include "training/data/words.h"
 
 namespace absorb {
 
@@ -34,8 +35,9 @@ class HashedFile {
 class TokenWriter {
  public:
   /// `path` ends in .bin.
-  TokenWriter(const Path& path, std::shared_ptr<const Tokeniser> tokeniser);
-  /// The next text of the open document; `last` closes it.
+  TokenWriter(const Path& path, std::shared_ptr<Tokeniser> tokeniser);
+  /// The next text of the open document; `last` closes it. How a document is cut into texts changes no id (but see
+  /// longest_held in words.h).
   void add(std::string_view text, bool last);
   /// Flushes everything; `source` goes into the .json as it is. Call once.
   TokenFacts finish(const nlohmann::json& source);
@@ -43,7 +45,8 @@ class TokenWriter {
  private:
   void put(const std::vector<uint32_t>& ids);
   Path path_;
-  std::shared_ptr<const Tokeniser> tokeniser_;
+  std::shared_ptr<Tokeniser> tokeniser_;
+  PieceJoiner joiner_;
   HashedFile tokens_, index_;
   TokenFacts facts_;
   bool open_ = false;  // a document has begun

@@ -5,7 +5,8 @@
 
 namespace absorb {
 
-/// UserError when token files don't state their vocabulary, neither in the table nor beside them.
+/// Of text as "gpt2" it reads the tokeniser's file. UserError when that is absent, or token files don't state their
+/// vocabulary, neither in the table nor beside them.
 int64_t stated_vocabulary(const DataSettings& data);
 
 }  // namespace absorb

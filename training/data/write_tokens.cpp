@@ -1,7 +1,6 @@
 #include "training/data/write_tokens.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,8 +9,10 @@
 #include <vector>
 
 #include "core/error.h"
+#include "training/data/bpe_files.h"
+#include "training/data/bpe_training.h"
 #include "training/data/byte_source.h"
-#include "training/data/documents.h"
+#include "training/data/corpus.h"
 #include "training/data/token_writer.h"
 
 namespace absorb {
@@ -21,40 +22,19 @@ using Json = nlohmann::json;
 constexpr int format = 1;  // of cached files: a change of what the same settings give must raise it
 constexpr std::array splits = {Split::train, Split::valid, Split::test};
 
-/// One file of text, and the split that gets it (none: its documents are dealt by their hash).
-struct Input {
-  std::string path;
-  int split = -1;
-};
-
-std::vector<Input> inputs(const DataSettings& data) {
-  if (!data.corpus.empty()) return {{data.corpus}};
-  std::vector<Input> list;
-  const std::array paths = {data.train, data.valid, data.test};
-  for (int split = 0; split < 3; ++split)
-    if (const auto& path = paths[static_cast<std::size_t>(split)]; !path.empty()) list.push_back({path, split});
-  return list;
-}
-
-double share(const DataSettings& data, Split split) {
-  if (data.corpus.empty()) {
-    const std::array paths = {&data.train, &data.valid, &data.test};
-    return paths[static_cast<std::size_t>(split)]->empty() ? 0.0 : 1.0;
-  }
-  return split == Split::valid  ? data.valid_share
-         : split == Split::test ? data.test_share
-                                : 1.0 - data.valid_share - data.test_share;
-}
-
 /// Everything that the tokens are a function of; paths are not part of it.
 Json identity(const DataSettings& data) {
   Json result = {{"format", format}, {"tokens", data.tokens}, {"documents", data.documents}, {"strip", data.strip}};
+  if (data.tokens == "bpe") result["vocabulary"] = data.vocabulary;
+  if (data.tokens == "gpt2")
+    for (const char* name : {encoder_file, merges_file})
+      result["tokeniser"].push_back(hash_file(Path(data.tokeniser) / name));
   if (!data.corpus.empty()) {
     result["valid_share"] = data.valid_share;
     result["test_share"] = data.test_share;
     result["split_salt"] = data.split_salt;
   }
-  for (const Input& input : inputs(data))
+  for (const CorpusFile& input : corpus_files(data))
     result["inputs"].push_back(
         {{"split", input.split < 0 ? "by hash" : split_name(splits.at(static_cast<std::size_t>(input.split)))},
          {"kind", without_gz(input.path).extension() == ".jsonl" ? "jsonl" : "text"},
@@ -63,38 +43,35 @@ Json identity(const DataSettings& data) {
   return result;
 }
 
-/// A document's split: a function of its text (of its first piece, if it is long) and the salt alone.
-Split deal(const DataSettings& data, std::string_view text) {
-  const uint64_t hash = XXH3_64bits_withSeed(text.data(), text.size(), static_cast<uint64_t>(data.split_salt));
-  const double place = static_cast<double>(hash >> 11) * 0x1p-53;
-  return place < data.test_share                      ? Split::test
-         : place < data.test_share + data.valid_share ? Split::valid
-                                                      : Split::train;
+/// Learns an encoding from the training split and leaves it in `folder`.
+void train_tokeniser(const DataSettings& data, const Path& folder, const ByteProgress& progress) {
+  WordCounts words;
+  const auto sink = [&words](Split split, const Piece& piece) {
+    if (split == Split::train) words.add(piece.text, piece.last);
+  };
+  read_corpus(data, sink, progress);
+  const auto counts = words.sorted();
+  require(!counts.empty(), "{} holds no training text to learn data.tokens = \"bpe\" from",
+          data.corpus.empty() ? data.train : data.corpus);
+  write_bpe(train_bpe(counts, data.vocabulary), folder);
 }
 
 /// Writes the three splits while documents stream by.
 class Job {
  public:
-  Job(const TokensRequest& request, const Path& folder)
-      : request_(request), rules_{request.data.documents, request.data.strip} {
-    const auto tokeniser = make_tokeniser(request.data.tokens);
+  Job(const TokensRequest& request, const Path& folder) : request_(request) {
+    const auto tokeniser = this->tokeniser(folder);
     for (const Split split : splits)
-      if (share(request.data, split) > 0)
+      if (split_share(request.data, split) > 0)
         writers_[static_cast<std::size_t>(split)] =
             std::make_unique<TokenWriter>(folder / fmt::format("{}.bin", split_name(split)), tokeniser);
-    for (const Input& input : inputs(request.data)) total_ += std::filesystem::file_size(input.path);
   }
 
-  void read(const Input& input) {
-    auto split = static_cast<Split>(input.split);
-    const auto sink = [&](const Piece& piece) {
-      if (input.split < 0 && piece.first) split = deal(request_.data, piece.text);
+  void read() {
+    const auto sink = [this](Split split, const Piece& piece) {
       writers_[static_cast<std::size_t>(split)]->add(piece.text, piece.last);
     };
-    read_documents(input.path, rules_, sink, [this](std::uintmax_t taken) {
-      if (request_.progress) request_.progress(done_ + taken, total_);
-    });
-    done_ += std::filesystem::file_size(input.path);
+    read_corpus(request_.data, sink, progress(false));
   }
 
   TokensResult finish() {
@@ -110,9 +87,26 @@ class Job {
   }
 
  private:
+  // An encoding that is learned takes a pass of its own, before the one that writes.
+  bool learns() const { return request_.data.tokens == "bpe"; }
+
+  ByteProgress progress(bool learning) const {
+    const std::uintmax_t bytes = corpus_bytes(request_.data);
+    const std::uintmax_t before = learns() && !learning ? bytes : 0, total = learns() ? 2 * bytes : bytes;
+    return [this, before, total](std::uintmax_t taken) {
+      if (request_.progress) request_.progress(before + taken, total);
+    };
+  }
+
+  std::shared_ptr<Tokeniser> tokeniser(const Path& folder) const {
+    if (!learns()) return make_tokeniser(request_.data);
+    train_tokeniser(request_.data, folder, progress(true));
+    return std::make_shared<Bpe>(read_bpe(folder));
+  }
+
   Json files() const {
     Json list = Json::array();
-    for (const Input& input : inputs(request_.data)) list.push_back(Path(input.path).filename().string());
+    for (const CorpusFile& input : corpus_files(request_.data)) list.push_back(Path(input.path).filename().string());
     return list;
   }
 
@@ -124,13 +118,11 @@ class Job {
     const std::string& path = request_.data.corpus.empty() ? paths[i] : request_.data.corpus;
     require(total > 0 && !request_.data.corpus.empty(), "{} holds no text", path);
     user_error("{} has {} document{}: none falls into {} (its share is {}); set data.documents or the shares", path,
-               total, total == 1 ? "" : "s", split_name(split), share(request_.data, split));
+               total, total == 1 ? "" : "s", split_name(split), split_share(request_.data, split));
   }
 
   const TokensRequest& request_;
-  DocumentRules rules_;
   std::array<std::unique_ptr<TokenWriter>, 3> writers_;
-  std::uintmax_t done_ = 0, total_ = 0;
 };
 
 void require_present(const DataSettings& data) {
@@ -147,7 +139,7 @@ bool is_free(const Path& folder) {
 
 TokensResult write_staged(const TokensRequest& request, const Path& staging) {
   Job job(request, staging);
-  for (const Input& input : inputs(request.data)) job.read(input);
+  job.read();
   return job.finish();
 }
 
