@@ -62,6 +62,12 @@ void add_diff(CLI::App& app, Path& before, Path& after, Command& chosen) {
   diff->callback([&] { chosen = [&] { return diff_command(before, after); }; });
 }
 
+void add_tensorboard(CLI::App& app, Path& folder, Command& chosen) {
+  CLI::App* tensorboard = app.add_subcommand("tensorboard", "Write the curves of every run for TensorBoard");
+  tensorboard->add_option("DIR", folder, "A study's folder, such as runs/quick")->required();
+  tensorboard->callback([&] { chosen = [&] { return tensorboard_command(folder); }; });
+}
+
 void add_tokens(CLI::App& app, TokensOptions& o, Command& chosen) {
   CLI::App* tokens = app.add_subcommand("tokens", "Write text as token files");
   tokens->add_option("OUT", o.out, "New folder for train.bin, valid.bin, test.bin")->required();
@@ -132,6 +138,7 @@ int command_line(int argc, char** argv) {
   add_looks(app, folder, what, markdown, chosen);
   add_plan(app, plan, chosen);
   add_diff(app, before, after, chosen);
+  add_tensorboard(app, folder, chosen);
   add_tokens(app, tokens, chosen);
   add_compensation(app, compensate, graph, chosen);
   try {

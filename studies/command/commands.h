@@ -64,6 +64,9 @@ struct GraphOptions {
 };
 int graph_command(const GraphOptions& options);
 
+/// Writes <run>/tensorboard/ for every run that has metrics (training/tensorboard.h), anew each time.
+int tensorboard_command(const Path& folder);
+
 /// Parses the command line and runs the command; every UserError becomes one line and exit status 2.
 int command_line(int argc, char** argv);
 

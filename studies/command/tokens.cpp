@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "studies/command/commands.h"
 #include "studies/study.h"
+#include "training/data/bpe_files.h"
 #include "training/data/write_tokens.h"
 
 namespace absorb {
@@ -36,6 +37,9 @@ int tokens_command(const TokensOptions& options) {
                                (options.out / split_name(split)).string() + ".bin", facts.tokens, facts.documents,
                                facts.vocabulary, facts.dtype);
   }
+  if (request.data.tokens == "bpe")
+    std::cout << fmt::format("{0}/{1}, {0}/{2}: the encoding; other text: --set tokens=gpt2 --set tokeniser={0}\n",
+                             options.out.string(), encoder_file, merges_file);
   return exit_done;
 }
 

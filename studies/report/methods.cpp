@@ -16,12 +16,22 @@ std::string quoted_file(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
 
+std::string token_words(const DataSettings& data) {
+  if (data.type == "tokens") return "token files";
+  if (data.tokens == "bpe")
+    return fmt::format("text read as {} tokens of a byte pair encoding that was learned from its training split",
+                       count(static_cast<double>(data.vocabulary)));
+  if (data.tokens == "gpt2")
+    return fmt::format("text read as tokens of the byte pair encoding in {}", quoted_file(data.tokeniser));
+  return fmt::format("text read as {}", data.tokens);
+}
+
 std::string data_sentence(const DataSettings& data) {
   if (data.type == "recall" || data.type == "rule")
     return fmt::format(
         "The data are the synthetic task \"{}\", with {} held-out sequences each for validation and test.", data.type,
         count(static_cast<double>(data.sequences)));
-  const std::string tokens = data.type == "tokens" ? "token files" : fmt::format("text read as {}", data.tokens);
+  const std::string tokens = token_words(data);
   if (!data.train.empty())
     return fmt::format("Models were trained on {} ({}) and evaluated on {}.", quoted_file(data.train), tokens,
                        quoted_file(data.valid));
