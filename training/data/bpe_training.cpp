@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <queue>
-#include <unordered_set>
 
 #include "core/error.h"
 #include "training/data/bpe_files.h"
@@ -49,7 +48,8 @@ class Learner {
     for (const auto& [key, pair] : pairs_) queue_.push({pair.count, key});
   }
 
-  /// Makes one more token. False when no pair is left that came often enough.
+  /// Makes one more token, of a text that no other has: what stands between two ends of tokens was merged everywhere in
+  /// the same way. False when no pair is left that came often enough.
   bool merge() {
     while (!queue_.empty()) {
       const Queued best = queue_.top();
@@ -63,7 +63,7 @@ class Learner {
       if (count < fewest) return false;
       const auto left = static_cast<uint32_t>(best.pair >> 32), right = static_cast<uint32_t>(best.pair);
       std::string text = model_.tokens[left] + model_.tokens[right];
-      if (text == end_of_text || !made_.insert(text).second) continue;  // nothing queues it again
+      if (text == end_of_text) continue;  // nothing queues it again
       model_.merges.emplace_back(left, right);
       model_.tokens.push_back(std::move(text));
       replace(best.pair);
@@ -117,8 +117,7 @@ class Learner {
   std::vector<Word> words_;
   std::unordered_map<uint64_t, Pair> pairs_;
   std::priority_queue<Queued> queue_;
-  std::unordered_set<std::string> made_;  // texts of merges
-  std::vector<uint64_t> fresh_;           // pairs that the newest token is part of
+  std::vector<uint64_t> fresh_;  // pairs that the newest token is part of
 };
 
 }  // namespace

@@ -45,7 +45,7 @@ inline constexpr int64_t bpe_base = 257;
 
 /// An encoding of `vocabulary` ids, ordered as GPT-2's: bytes in byte_order(), merges as they were learned, then
 /// <|endoftext|>. Each merge is the most frequent pair; of equally frequent ones that with the lowest ids (of the left
-/// part, then the right). A pair whose text is a token already is passed over. UserError when fewer pairs come twice.
+/// part, then the right). UserError when fewer pairs come twice.
 BpeModel train_bpe(const std::vector<std::pair<std::string, int64_t>>& words, int64_t vocabulary);
 
 }  // namespace absorb
