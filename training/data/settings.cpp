@@ -57,8 +57,7 @@ void fields(Fields& list, DataSettings& data) {
   list.field(
       "tokens", data.tokens, {"bytes", "bpe", "gpt2"},
       "Tokeniser for text. bytes: 256 ids, 0 ends a document. bpe: byte pair encoding of `vocabulary` ids, learned "
-      "from the training split. gpt2: byte pair encoding by the files in `tokeniser`. <|endoftext|> ends a "
-      "document of either.");
+      "from the training split. gpt2: byte pair encoding by the files in `tokeniser`.");
   list.field("tokeniser", data.tokeniser,
              "gpt2: folder with encoder.json and vocab.bpe, GPT-2's own or what bpe has left beside its token files.");
   list.field("valid_share", data.valid_share, {0.0, 1.0}, "Share of the corpus' documents for validation.");
