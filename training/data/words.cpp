@@ -8,8 +8,6 @@
 namespace absorb {
 namespace {
 
-using std::string_view_literals::operator""sv;
-
 // What \s means in the published expression: the characters with Unicode's property White_Space. PCRE2's own \s would
 // leave out all but ASCII's, or with PCRE2_UCP take in U+180E.
 constexpr std::string_view space =
@@ -28,11 +26,11 @@ bool is_ascii_space(char byte) {
 /// Whether the last character is white; may also say so of broken UTF-8.
 bool ends_white(std::string_view text) {
   if (static_cast<unsigned char>(text.back()) < 0x80) return is_ascii_space(text.back());
-  static constexpr std::array white = {"\u0085"sv, "\u00a0"sv, "\u1680"sv, "\u2028"sv,
-                                       "\u2029"sv, "\u202f"sv, "\u205f"sv, "\u3000"sv};
+  static constexpr std::array<std::string_view, 8> white = {"\u0085", "\u00a0", "\u1680", "\u2028",
+                                                            "\u2029", "\u202f", "\u205f", "\u3000"};
   if (std::any_of(white.begin(), white.end(), [&](std::string_view end) { return text.ends_with(end); })) return true;
   const std::string_view end = text.substr(text.size() - std::min<std::size_t>(text.size(), 3));
-  return end >= "\u2000"sv && end <= "\u200a"sv;
+  return end >= "\u2000" && end <= "\u200a";
 }
 
 }  // namespace
