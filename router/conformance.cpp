@@ -38,11 +38,16 @@ std::vector<std::string> conformable(const Registries& registries) {
   return {names.begin(), names.end()};
 }
 
-std::vector<Check> conform(const Registries& registries, const std::vector<std::string>& names, at::Device device) {
+void require_conformable(const Registries& registries, const std::string& name) {
   const std::vector<std::string> known = conformable(registries);
-  for (const std::string& name : names)
-    require(std::find(known.begin(), known.end(), name) != known.end(),
-            "there is no router, selection or routing loss \"{}\"; known: {}", name, join(known));
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  const std::string near = nearest(name, known);
+  user_error("there is no router, selection or routing loss \"{}\"{}; known: {}", name,
+             near.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", near), join(known));
+}
+
+std::vector<Check> conform(const Registries& registries, const std::vector<std::string>& names, at::Device device) {
+  for (const std::string& name : names) require_conformable(registries, name);
   const auto wanted = [&](const std::string& name) {
     return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
   };
@@ -57,7 +62,7 @@ std::vector<Check> conform(const Registries& registries, const std::vector<std::
 }
 
 std::string to_string(const Check& check) {
-  return fmt::format("{:<9}  {:<25} {:>8} <= {:<6} {:<6}  {}", check.role, check.name, number(check.measured),
+  return fmt::format("{:<9}  {:<25}  {:>8} <= {:<5}  {:<6}  {}", check.role, check.name, number(check.measured),
                      number(check.bound), check.passed ? "ok" : "FAILED", check.note);
 }
 

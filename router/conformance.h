@@ -28,6 +28,8 @@ std::vector<Check> conform(const Registries& registries, const std::vector<std::
 
 /// The names in all three registries, sorted, each once.
 std::vector<std::string> conformable(const Registries& registries);
+/// UserError, with the known names, unless one of the registries has `name`.
+void require_conformable(const Registries& registries, const std::string& name);
 
 /// "moe  gradient to input  2.1e-11 <= 1e-06  ok  ...": one line without its end.
 std::string to_string(const Check& check);

@@ -86,11 +86,16 @@ void RouterTrial::claim() {
 }
 
 void RouterTrial::sizes() {
-  checks.add("sizes", "whether scores aren't [B,G,T,C]", 0, [this] {
+  checks.add("sizes", "whether scores aren't [B,G,T,C], also of short sequences", 0, [this] {
     return each_variant([this](const Typed& variant) {
-      const Sample on = try_on();
-      const Tensor scores = dense(build(variant).router->score(on.input, pass_over(on)));
-      return Worst{scores.sizes() == at::IntArrayRef(score_sizes(role_)) ? 0.0 : 1.0};
+      Worst worst;
+      for (const int64_t items : {Sizes{}.items, int64_t{7}, int64_t{1}}) {
+        const Sizes sizes{.items = items};
+        const Sample on = sample(role_, {.native = needs_native(traits_, role_), .sizes = sizes});
+        const Tensor scores = dense(build(variant).router->score(on.input, pass_over(on)));
+        worst.add(scores.sizes() == at::IntArrayRef(score_sizes(role_, sizes)) ? 0 : 1, fmt::format("T = {}", items));
+      }
+      return worst;
     });
   });
   checks.add("finite", "scores that are NaN or infinite", 0, [this] {

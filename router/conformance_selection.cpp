@@ -84,7 +84,7 @@ void SelectionTrial::claim() {
     use();
     return Worst{};
   });
-  if (works_) drop_refused(variants_, [this](const Typed& variant) { build(variant); });
+  if (works_) drop_refused(variants_, [this](const Typed& variant) { select(variant, spread_scores(role_, 1)); });
 }
 
 Tensor SelectionTrial::visible() const {

@@ -1,5 +1,7 @@
 // Variants of a type's settings, and the checks on its field list.
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <set>
 
 #include "core/error.h"
@@ -78,16 +80,24 @@ std::vector<Json> combinations(const std::vector<FieldDoc>& fields) {
 
 }  // namespace
 
+namespace {
+
+std::optional<Typed> if_legal(const Resolve& resolve, const std::string& name, const Json& settings) {
+  try {
+    return typed(resolve, name, settings);
+  } catch (const UserError&) {
+    return std::nullopt;  // the checks of refusals are elsewhere
+  }
+}
+
+}  // namespace
+
 std::vector<Typed> variants(const std::vector<FieldDoc>& fields, const Resolve& resolve, const std::string& name) {
   std::vector<Typed> out;
   std::set<std::string> seen;
   const auto add = [&](const Json& settings) {
-    try {
-      Typed variant = typed(resolve, name, settings);
-      if (seen.insert(variant.table.value().dump()).second) out.push_back(std::move(variant));
-    } catch (const UserError&) {
-      // A combination that the type refuses: its checks of refusals are elsewhere.
-    }
+    std::optional<Typed> variant = if_legal(resolve, name, settings);
+    if (variant && seen.insert(variant->table.value().dump()).second) out.push_back(std::move(*variant));
   };
   add(Json::object());
   for (const Json& combination : combinations(fields)) {
@@ -105,11 +115,12 @@ void drop_refused(std::vector<Typed>& variants, const std::function<void(const T
   const auto refused = [&](const Typed& variant) {
     try {
       make(variant);
+      return false;
     } catch (const UserError&) {
       return true;
     } catch (const std::exception&) {
+      return false;
     }
-    return false;
   };
   variants.erase(std::remove_if(variants.begin() + 1, variants.end(), refused), variants.end());
 }

@@ -97,6 +97,17 @@ void add_compensation(CLI::App& app, CompensateOptions& c, GraphOptions& g, Comm
   graph->callback([&] { chosen = [&g] { return graph_command(g); }; });
 }
 
+void add_conform(CLI::App& app, ConformOptions& o, Command& chosen) {
+  CLI::App* conform = app.add_subcommand("conform", "Measure what routers, selections and losses claim of themselves");
+  conform->add_option("NAME", o.names, "Types, such as bilinear or top_k; default: all that `absorb list` knows");
+  conform->add_option("--device", o.device, "auto, cpu or cuda: a GPU is held against the CPU")->capture_default_str();
+  conform->footer(
+      "One line a check: what was checked, measured <= bound, ok or FAILED, and what the number is.\n"
+      "Example: absorb conform bilinear top_k\n"
+      "Exit status: 0 every check passed, 1 one failed, 2 a name is unknown");
+  conform->callback([&] { chosen = [&o] { return conform_command(o); }; });
+}
+
 int guarded(const Command& command) {
   try {
     return command();
@@ -133,6 +144,7 @@ int command_line(int argc, char** argv) {
   TokensOptions tokens;
   CompensateOptions compensate;
   GraphOptions graph;
+  ConformOptions conform;
   Command chosen;
   add_run(app, run, chosen);
   add_looks(app, folder, what, markdown, chosen);
@@ -141,6 +153,7 @@ int command_line(int argc, char** argv) {
   add_tensorboard(app, folder, chosen);
   add_tokens(app, tokens, chosen);
   add_compensation(app, compensate, graph, chosen);
+  add_conform(app, conform, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -48,6 +48,13 @@ struct TokensOptions {
 int tokens_command(const TokensOptions& options);
 int doctor_command();
 
+struct ConformOptions {
+  std::vector<std::string> names;  // empty: every registered type
+  std::string device = "auto";
+};
+/// Prints every check of `conform` by type and a summary; exit_ours when one failed.
+int conform_command(const ConformOptions& options);
+
 struct CompensateOptions {
   Path folder;
   std::string arm = "learned", target, device = "auto";
