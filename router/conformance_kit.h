@@ -118,8 +118,10 @@ std::vector<double> limits(const FieldDoc& field);
 struct Instance {
   Parameters parameters;
   bool has_state = false;
-  std::function<Tensor(const Pass&)> run;  // scores or weights on a fixed input
-  std::function<void()> after_step;
+  std::function<Routing(const Pass&)> route;       // of a fixed input
+  std::function<Tensor(const Routing&)> value;     // what is compared of a routing: scores or weights
+  std::function<void(const Routing&)> after_step;  // what follows a training step
+  Tensor run(const Pass& pass) const { return value(route(pass)); }
 };
 struct InstanceTraits {
   bool draws = false;   // fresh numbers at every step

@@ -187,14 +187,13 @@ void RouterTrial::gradients() {
 Instance RouterTrial::instance(uint64_t seed) const {
   const Built built = build(variants_[0], seed);
   const Sample on = try_on();
-  const auto route = [built, on](const Pass& pass) { return built.router->score(on.input, pass); };
-  const Visible visible = task_for(role_).visible;
-  return {built.parameters, built.router->has_state(), [route](const Pass& pass) { return dense(route(pass)); },
-          [built, on, route, visible] {
-            const Scores scores = detached(route(pass_over(on, 1, true)));
-            built.router->after_step(
-                on.input, {scores, top_k(dense(scores), 2, visible, false), Weight::softmax_kept, {}, visible});
-          }};
+  const auto route = [built, on, visible = task_for(role_).visible](const Pass& pass) -> Routing {
+    const Scores scores = built.router->score(on.input, pass);
+    return {scores, top_k(dense(scores), 2, visible, false), Weight::softmax_kept, Gradient::weights, visible};
+  };
+  return {built.parameters, built.router->has_state(), route,
+          [](const Routing& routing) { return dense(routing.scores); },
+          [built, on](const Routing& routing) { built.router->after_step(on.input, routing); }};
 }
 
 void RouterTrial::instances() {

@@ -167,8 +167,9 @@ Instance SelectionTrial::instance(uint64_t seed) const {
   const auto select = [built, task = task_, scores = spread_scores(role_, 1)](const Pass& pass) {
     return built.selection->select(scores_of(scores), task, pass);
   };
-  return {built.parameters, built.selection->has_state(), [select](const Pass& pass) { return weights(select(pass)); },
-          [built, select] { built.selection->after_step(select(Pass{.training = true})); }};
+  return {built.parameters, built.selection->has_state(), select,
+          [](const Routing& routing) { return weights(routing); },
+          [built](const Routing& routing) { built.selection->after_step(routing); }};
 }
 
 void SelectionTrial::instances() {
@@ -177,20 +178,21 @@ void SelectionTrial::instances() {
   check_state(checks, build_instance, sample(role_, {}));
 }
 
-// min(k, visible) of every item, before and after training steps have moved what it keeps.
+// min(k, visible) of every item, of distinct and of equal scores, before and after training steps move what it keeps.
 Worst SelectionTrial::over_budget(const Typed& variant) const {
   Worst worst;
   for (const int64_t k : {1, 2, 3}) {
-    const Typed settings = with(variant, "k", k);
-    const Built built = build(settings);
+    const Built built = build(with(variant, "k", k));
     for (int step = 0; step < 4; ++step) {
-      const Tensor scores = spread_scores(role_, step + 1);
-      const Routing routing = built.selection->select(scores_of(scores), task_, Pass{.training = true});
-      if (routing.visible == Visible::causal_late) continue;  // spends its budget on the future, by design
-      const Tensor mask = keep_mask(routing, scores);
-      const Tensor kept = (mask.defined() ? mask.expand_as(scores) : at::ones_like(scores, at::kBool)).sum(-1);
-      worst.add(differing(kept, visible().sum(-1).clamp_max(k)), fmt::format("k = {}, step {}", k, step));
-      if (built.selection->has_state()) built.selection->after_step(routing);
+      const Tensor spread = spread_scores(role_, step + 1);
+      for (const Tensor& scores : {at::zeros_like(spread), spread}) {
+        const Routing routing = built.selection->select(scores_of(scores), task_, Pass{.training = true});
+        if (routing.visible == Visible::causal_late) continue;  // spends its budget on the future, by design
+        const Tensor mask = keep_mask(routing, scores);
+        const Tensor kept = (mask.defined() ? mask.expand_as(scores) : at::ones_like(scores, at::kBool)).sum(-1);
+        worst.add(differing(kept, visible().sum(-1).clamp_max(k)), fmt::format("k = {}, step {}", k, step));
+        if (built.selection->has_state()) built.selection->after_step(routing);
+      }
     }
   }
   return worst;

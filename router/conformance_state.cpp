@@ -33,8 +33,8 @@ double difference(const std::map<std::string, Tensor>& a, const std::map<std::st
 void train(const Instance& instance, const Sample& sample, int64_t steps) {
   at::NoGradGuard no_grad;
   for (int64_t step = 1; step <= steps; ++step) {
-    instance.run(pass_over(sample, step, /*training=*/true));
-    if (instance.has_state) instance.after_step();
+    const Routing routing = instance.route(pass_over(sample, step, /*training=*/true));
+    if (instance.has_state) instance.after_step(routing);
   }
 }
 
@@ -144,6 +144,16 @@ Worst unmoved_by_steps(const Build& build, const Sample& sample) {
   return {found == 0 ? 1.0 : 0.0, "has_state(), but three steps changed nothing"};
 }
 
+// A routing that was made before a training step's end, and is read after it.
+Worst changed_after_step(const Build& build, const Sample& sample) {
+  at::NoGradGuard no_grad;
+  const Instance instance = build(1);
+  const Routing routing = instance.route(pass_over(sample, 1, /*training=*/true));
+  const Tensor before = instance.value(routing).clone();
+  instance.after_step(routing);
+  return {differing(before, instance.value(routing))};
+}
+
 }  // namespace
 
 void check_state(Checks& checks, const Build& build, const Sample& sample) {
@@ -159,6 +169,8 @@ void check_state(Checks& checks, const Build& build, const Sample& sample) {
   }
   checks.add("step moves state", "whether training steps change nothing", 0,
              [&] { return unmoved_by_steps(build, sample); });
+  checks.add("routing outlives step", "elements of a routing that the end of its own step changes", 0,
+             [&] { return changed_after_step(build, sample); });
   checks.add("state saved", "results that differ after three steps, saving and loading", 0,
              [&] { return reloaded(build, sample, 3); });
 }

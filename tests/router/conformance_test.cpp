@@ -137,7 +137,7 @@ void fields(Fields& list, BudgetSettings& settings) {
   list.field("k", settings.k, {1, 1 << 20}, "Choices that each item keeps.");
 }
 
-enum class Slip { none, noisy_ties, ignores_budget, takes_any_k, future };
+enum class Slip { none, noisy_ties, keeps_all_ties, ignores_budget, takes_any_k, future };
 
 class FaultySelection final : public Selection {
  public:
@@ -153,7 +153,10 @@ class FaultySelection final : public Selection {
     const Visible seen = slip_ == Slip::future ? Visible::all : task.visible;
     const Routing chosen{scores, top_k(values, k, seen, false), Weight::one, Gradient::none, seen};
     Routing routing{std::move(scores), KeepAll{}, Weight::softmax_kept, Gradient::weights, seen};
-    if (slip_ != Slip::ignores_budget) routing.keep = KeepMask{keep_mask(chosen, values)};
+    if (slip_ == Slip::keeps_all_ties)
+      routing.keep = KeepMask{values >= std::get<KeepTop>(chosen.keep).threshold.unsqueeze(-1)};
+    else if (slip_ != Slip::ignores_budget)
+      routing.keep = KeepMask{keep_mask(chosen, values)};
     return routing;
   }
 
@@ -181,7 +184,8 @@ TEST(ConformanceCatches, TiesBrokenByChance) {
 }
 
 TEST(ConformanceCatches, ASelectionThatIgnoresItsBudget) {
-  EXPECT_EQ(selection_failures(Slip::ignores_budget), (Failures{"attention budget", "moe budget"}));
+  for (const Slip slip : {Slip::ignores_budget, Slip::keeps_all_ties})
+    EXPECT_EQ(selection_failures(slip), (Failures{"attention budget", "moe budget"}));
 }
 
 TEST(ConformanceCatches, ABudgetAboveTheChoices) {
