@@ -102,10 +102,11 @@ Pass pass_over(const Sample& sample, int64_t step, bool training) {
 
 Tensor spread_scores(Role role, int64_t draw, at::ScalarType dtype) {
   const std::vector<int64_t> full = score_sizes(role);
+  const int64_t middle = full[3] / 2;
   // Ranks in a random order, 0.15 apart; the shift keeps them off 0, the jitter stays far below the distance.
   const Tensor rank = random("ranks", draw, full, at::kDouble).argsort(static_cast<int64_t>(-1)).to(at::kDouble);
   const Tensor jitter = random("jitter", draw, full, at::kDouble).clamp(-2, 2) * 0.005;
-  return ((rank - static_cast<double>(full[3] / 2)) * 0.15 + 0.07 + jitter).to(dtype);
+  return ((rank - static_cast<double>(middle)) * 0.15 + 0.07 + jitter).to(dtype);
 }
 
 Scores scores_of(const Tensor& dense_scores) {
