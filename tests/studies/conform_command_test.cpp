@@ -1,4 +1,6 @@
 // absorb conform, as its user runs it.
+#include <algorithm>
+
 #include "tests/studies/command_fixture.h"
 
 namespace absorb {
