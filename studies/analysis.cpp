@@ -77,6 +77,7 @@ StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records,
   }
   analysis.contrasts = make_contrasts(study, groups, locked, analysis.concentration);
   analysis.deployments = summarise_deployments(groups);
+  analysis.doses = make_doses(study, groups, analysis.contrasts);
   analysis.severity = make_severity(study, groups, analysis, both);
   return analysis;
 }

@@ -19,7 +19,7 @@ namespace absorb {
 /// One planned contrast in one target and axis cell. mean_nats = loss(control) - loss(treatment), paired by seed:
 /// positive when the treatment is better.
 struct ContrastResult {
-  std::string name, target, treatment, control;
+  std::string name, target, treatment, control, deployment;
   std::map<std::string, std::string> cell;
   bool primary = false, exploratory = false;  // exploratory: not in analysis.lock
   bool positive_control = false;
@@ -85,12 +85,28 @@ struct DeploymentSummary {
   Summary gain_correlation;                          // over sites and seeds
 };
 
+/// How a contrast changes along one axis: the slope of a quantity against the dose, fitted for every seed, with its t
+/// interval over seeds. Doses that are all positive count by their logarithm to base 2: nats, or R, for each doubling.
+struct DoseResult {
+  std::string contrast, target, axis;
+  std::map<std::string, std::string> rest;  // of the other axes
+  std::string dose;                         // "value", or router parameters over one of the four denominators
+  bool logarithmic = false;
+  std::string quantity;         // "gap" in nats, "R"
+  std::vector<double> doses;    // in the order of the axis
+  std::vector<Summary> points;  // the quantity at each
+  int64_t n = 0;                // seeds with every dose
+  double slope = 0, sd = 0, p_t = 0;
+  std::optional<Interval> ci95;
+};
+
 struct StudyAnalysis {
   std::vector<ArmSummary> arms;
   std::vector<ContrastResult> contrasts;
   std::vector<SeverityResult> severity;
   std::vector<Concentration> concentration;
   std::vector<DeploymentSummary> deployments;
+  std::vector<DoseResult> doses;
 };
 
 /// The arms of target both by which of their routers learn: first letter the attention router's, second the experts'.

@@ -19,6 +19,9 @@ std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector
                                            const std::vector<Concentration>& concentration);
 /// Every deployment of every group, in the order of the groups.
 std::vector<DeploymentSummary> summarise_deployments(const std::vector<Group>& groups);
+/// Slopes along every axis whose cells can be put in order: for contrasts that stand in at least two of its cells.
+std::vector<DoseResult> make_doses(const Study& study, const std::vector<Group>& groups,
+                                   const std::vector<ContrastResult>& contrasts);
 /// Between the twins, and within target both.
 std::vector<SeverityResult> make_severity(const Study& study, const std::vector<Group>& groups,
                                           const StudyAnalysis& analysis, const std::optional<TwoByTwo>& both);

@@ -19,12 +19,18 @@ struct Pairs {
   Runs treatment, control;  // element i of both from the same seed
 };
 
-Pairs pair_by_seed(const Group& treatment, const Group& control) {
+/// Valid loss under the deployment that a contrast names; the dense arm has none, and stands as it was trained.
+double loss_under(const RunRecord& run, const std::string& deployment) {
+  return deployment.empty() || run.target == "dense" ? run.val_loss : evaluation(run, deployment);
+}
+
+Pairs pair_by_seed(const Group& treatment, const Group& control, const std::string& deployment) {
   Pairs pairs;
   for (const RunRecord* run : treatment.done) {
-    const auto twin = std::find_if(control.done.begin(), control.done.end(),
-                                   [run](const RunRecord* other) { return other->seed == run->seed; });
-    if (twin == control.done.end()) continue;
+    const auto twin = std::find_if(control.done.begin(), control.done.end(), [&](const RunRecord* other) {
+      return other->seed == run->seed && std::isfinite(loss_under(*other, deployment));
+    });
+    if (twin == control.done.end() || !std::isfinite(loss_under(*run, deployment))) continue;
     pairs.treatment.push_back(run);
     pairs.control.push_back(*twin);
   }
@@ -79,8 +85,8 @@ const Group* arm_at(const std::vector<Group>& groups, const std::string& arm, co
 
 ContrastResult one_contrast(const ContrastSpec& spec, const Group& place, const Group& treatment,
                             const Group& control) {
-  const Pairs pairs = pair_by_seed(treatment, control);
-  const auto loss = [](const RunRecord& run) { return run.val_loss; };
+  const Pairs pairs = pair_by_seed(treatment, control, spec.deployment);
+  const auto loss = [&](const RunRecord& run) { return loss_under(run, spec.deployment); };
   const std::vector<double> with = values_of(pairs.treatment, loss), without = values_of(pairs.control, loss);
   ContrastResult result;
   result.name = spec.name;
@@ -88,6 +94,7 @@ ContrastResult one_contrast(const ContrastSpec& spec, const Group& place, const 
   result.treatment = spec.treatment;
   result.control = spec.control;
   result.cell = place.cell;
+  result.deployment = spec.deployment;
   result.primary = spec.primary;
   result.positive_control = spec.positive_control;
   for (const RunRecord* run : pairs.treatment) result.seeds.push_back(run->seed);
@@ -97,6 +104,12 @@ ContrastResult one_contrast(const ContrastSpec& spec, const Group& place, const 
   result.p_tost = spec.margin_nats > 0 ? tost(result.differences, spec.margin_nats).p : nan;
   result.holm_p = result.holm_p_tost = nan;
   result.variance_ratio = variance_ratio(with, without);
+  if (!spec.deployment.empty()) {  // a swap costs something against the native loss alone
+    result.swap_costs.assign(result.differences.size(), nan);
+    result.swap_cost = paired({});
+    result.absorbed = {nan, std::nullopt, "the losses are those of a deployment"};
+    return result;
+  }
   result.ci95_documents = over_documents(pairs);
   add_absorption(result, pairs.treatment);
   return result;

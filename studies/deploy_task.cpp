@@ -62,6 +62,7 @@ class Deployer {
 
   Json evaluate_all(NamedTensors& documents) {
     Json out;
+    const Tensor before = own_->parameters().flat().clone();
     const Evaluation native = loss_under(own_->losses());
     out["native"] = native.loss;
     if (task_.spec.loop != "open") add(out, documents, "closed", own_->losses(routes_));
@@ -71,6 +72,7 @@ class Deployer {
     if (task_.spec.hardening) out["hardening"] = hardening();
     out["agreement"] = agreement();
     if (reads_gains(routes_)) out["gain_correlation"] = gain_check();
+    check(at::equal(before, own_->parameters().flat()), "deployment \"{}\" changed weights", task_.key);
     return out;
   }
 

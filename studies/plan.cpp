@@ -8,24 +8,25 @@
 namespace absorb {
 namespace {
 
-using Cell = std::vector<std::pair<std::string, Json>>;
+struct Place {
+  std::string key;
+  Json value;
+  std::string label;
+};
+using Cell = std::vector<Place>;
 
 std::vector<Cell> cells_of(const Study& study) {
   std::vector<Cell> cells = {{}};
   for (const AxisSpec& axis : study.axes) {
     std::vector<Cell> next;
     for (const Cell& cell : cells)
-      for (const Json& value : axis.values) {
+      for (std::size_t i = 0; i < axis.values.size(); ++i) {
         next.push_back(cell);
-        next.back().emplace_back(axis.key, value);
+        next.back().push_back({axis.key, axis.values[i], axis.labels[i]});
       }
     cells = std::move(next);
   }
   return cells;
-}
-
-std::string text(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 std::string folder_safe(std::string name) {
@@ -40,7 +41,7 @@ class Planner {
 
   RunPlan plan() {
     for (const Cell& cell : cells_of(study_)) {
-      add_arm({.name = "dense", .overrides = {}, .targets = {}, .from = {}, .reinitialise = {}}, "dense", cell);
+      add_arm({.name = "dense"}, "dense", cell);
       for (const std::string& target : study_.settings.targets)
         for (const ArmSpec& arm : study_.arms)
           if (arm.targets.empty() || std::count(arm.targets.begin(), arm.targets.end(), target) > 0)
@@ -55,7 +56,7 @@ class Planner {
   Settings tables(const Settings& overrides, const Cell& cell) const {
     Settings all = study_.base;
     all.merge(overrides);
-    for (const auto& [key, value] : cell)
+    for (const auto& [key, value, label] : cell)
       all.merge(Settings::from_json(value, study_.file.string() + ": axis " + key).under(key));
     all.merge(study_.last);
     return all;
@@ -90,10 +91,10 @@ class Planner {
       spec.settings.start.reinitialise = arm.reinitialise;
       if (arm.name == "dense" && !dense_seen_.insert(identity(spec.settings)).second) continue;
       std::string name = arm.name + (target == "dense" ? "" : "." + target);
-      for (const auto& [key, value] : cell) {
+      for (const auto& [key, value, label] : cell) {
         if (target == "dense" && key.starts_with("routing.")) continue;  // the dense model has no routing
-        spec.cell[key] = text(value);
-        name += '.' + folder_safe(text(value));
+        spec.cell[key] = label;
+        name += '.' + folder_safe(label);
       }
       spec.folder = plan_.folder / name / fmt::format("seed-{}", seed);
       plan_.runs.push_back(std::move(spec));

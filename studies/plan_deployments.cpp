@@ -52,6 +52,9 @@ class DeploymentPlanner {
     const std::string own = shape_of(run.settings), its = shape_of(source.settings);
     require(own == its, "{}: routers of {} can't stand in {}: {} there, {} here", where(), source.name(), run.name(), its,
             own);
+    const auto& kept = source.settings.training.keep_weights;
+    require(spec.step == 0 || std::count(kept.begin(), kept.end(), spec.step) > 0,
+            "{}: the weights of step {} aren't kept: add it to training.keep_weights", where(), spec.step);
     DeploymentTask task{key, spec, source.settings, source.folder, source.moments_run, {}};
     const Target target = target_named(run.settings.target);
     try {

@@ -79,6 +79,7 @@ Json of_contrast(const ContrastResult& row) {
               {"target", row.target},
               {"treatment", row.treatment},
               {"control", row.control},
+              {"deployment", row.deployment},
               {"cell", row.cell},
               {"primary", row.primary},
               {"kind", kind(row)},
@@ -149,6 +150,16 @@ Json of_concentration(const Concentration& line) {
           {"matters", line.matters}};
 }
 
+Json of_dose(const DoseResult& row) {
+  Json points = Json::array();
+  for (const Summary& point : row.points) points.push_back(value(point));
+  return {{"contrast", row.contrast}, {"target", row.target},     {"axis", row.axis},
+          {"rest", row.rest},         {"dose", row.dose},         {"logarithmic", row.logarithmic},
+          {"quantity", row.quantity}, {"doses", values(row.doses)}, {"points", points},
+          {"n", row.n},               {"slope", value(row.slope)}, {"sd", value(row.sd)},
+          {"ci95", value(row.ci95)},  {"p_t", value(row.p_t)}};
+}
+
 Json of_deployment(const DeploymentSummary& row) {
   Json agreement = Json::object();
   for (const auto& [kind, a] : row.agreement)
@@ -194,6 +205,7 @@ Json results_json(const Study& study, const std::vector<RunRecord>& records, con
   out["contrasts"] = list(analysis.contrasts, of_contrast);
   out["severity"] = list(analysis.severity, of_severity);
   out["concentration"] = list(analysis.concentration, of_concentration);
+  out["doses"] = list(analysis.doses, of_dose);
   out["deployments"] = list(analysis.deployments, of_deployment);
   return out;
 }

@@ -13,6 +13,8 @@ void fields(Fields& list, ContrastSpec& c) {
   list.field("control", c.control, "The arm it is compared with.");
   list.field("primary", c.primary, "One of at most three contrasts that carry the study's verdict (Holm).");
   list.field("positive_control", c.positive_control, "A planted effect: it may be decided with three seeds.");
+  list.field("deployment", c.deployment,
+             "The [[deployment]] under which both arms are evaluated; empty: as they were trained.");
   list.field("margin_nats", c.margin_nats, {1e-9, 100}, "Differences within this margin count as a tie (TOST).");
 }
 
@@ -97,9 +99,9 @@ void check_targets(const Settings& where, const std::string& key, const std::vec
 std::vector<std::string> patterns(const Settings& table, const std::string& key) {
   std::vector<std::string> out;
   if (!table.has(key)) return out;
-  require(table.value()[key].is_array(), "{}: `{}` is an array of patterns of parameter names", table.where(key), key);
+  require(table.value()[key].is_array(), "{}: `{}` is an array of strings", table.where(key), key);
   for (const Json& item : table.value()[key]) {
-    require(item.is_string(), "{}: `{}` is an array of patterns of parameter names", table.where(key), key);
+    require(item.is_string(), "{}: `{}` is an array of strings", table.where(key), key);
     out.push_back(item);
   }
   return out;
@@ -178,20 +180,25 @@ void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpe
 
 AxisSpec read_axis(const Settings& table) {
   for (const auto& [key, value] : table.value().items())
-    require(key == "key" || key == "values", "{}: unknown key `{}`; an axis has `key` and `values`", table.where(key),
-            key);
+    require(key == "key" || key == "values" || key == "labels",
+            "{}: unknown key `{}`; an axis has `key`, `values` and maybe `labels`", table.where(key), key);
   require(table.has("key") && table.value()["key"].is_string(),
           "{}: this axis needs a `key`, such as "
           "\"routing.router.rank\"",
           table.where());
   require(table.has("values") && table.value()["values"].is_array() && !table.value()["values"].empty(),
           "{}: this axis needs `values`, an array", table.where());
-  AxisSpec axis{table.value()["key"], {}};
+  AxisSpec axis{table.value()["key"], {}, patterns(table, "labels")};
   for (const Json& value : table.value()["values"]) {
     require(std::find(axis.values.begin(), axis.values.end(), value) == axis.values.end(),
             "{}: the value {} stands twice", table.where("values"), value.dump());
     axis.values.push_back(value);
   }
+  if (axis.labels.empty())
+    for (const Json& value : axis.values)
+      axis.labels.push_back(value.is_string() ? value.get<std::string>() : value.dump());
+  require(axis.labels.size() == axis.values.size(), "{}: {} labels for {} values", table.where("labels"),
+          axis.labels.size(), axis.values.size());
   return axis;
 }
 
@@ -234,6 +241,11 @@ void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
               join(arms));
     require(c.treatment != c.control, "{}: contrast \"{}\" compares \"{}\" with itself", tables[i].where("control"),
             c.name, c.control);
+    std::vector<std::string> deployments;
+    for (const DeploymentSpec& deployment : study.deployments) deployments.push_back(deployment.name);
+    require(c.deployment.empty() || std::count(deployments.begin(), deployments.end(), c.deployment) > 0,
+            "{}: contrast \"{}\": deployment \"{}\" isn't one of this study's: {}", tables[i].where("deployment"), c.name,
+            c.deployment, deployments.empty() ? "it has none" : join(deployments));
     primary += c.primary;
   }
   require(primary <= 3, "{}: {} primary contrasts; at most 3 can carry a verdict", study.file.string(), primary);

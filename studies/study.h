@@ -10,15 +10,16 @@ namespace absorb {
 
 struct ArmSpec {
   std::string name;
-  Settings overrides;                // dotted keys of [[arm]], without name and targets
-  std::vector<std::string> targets;  // empty: every target of the study
-  std::string from;                  // the arm whose weights it starts from, or empty
-  std::vector<std::string> reinitialise;
+  Settings overrides = {};                // dotted keys of [[arm]], without name and targets
+  std::vector<std::string> targets = {};  // empty: every target of the study
+  std::string from = {};                  // the arm whose weights it starts from, or empty
+  std::vector<std::string> reinitialise = {};
 };
 
 struct AxisSpec {
   std::string key;           // dotted: "routing.router.rank"
   std::vector<Json> values;  // each makes a cell
+  std::vector<std::string> labels;  // what the cells are called; one for each value
 };
 
 struct ContrastSpec {
@@ -26,6 +27,7 @@ struct ContrastSpec {
   bool primary = false;
   bool positive_control = false;  // planted: may decide with three seeds
   double margin_nats = 0.02;      // of the equivalence test
+  std::string deployment;         // the [[deployment]] that both arms are evaluated under; empty: as they were trained
 };
 void fields(Fields& list, ContrastSpec& contrast);
 

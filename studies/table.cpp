@@ -92,8 +92,9 @@ std::string absorption(const Block& block) {
 }
 
 std::string heading(const ContrastResult& contrast) {
-  return wrapped(fmt::format("{} = loss({}) - loss({}); {}{}, margin {:g} nats", contrast.name, contrast.control,
-                             contrast.treatment, kind(contrast), contrast.positive_control ? " positive control" : "",
+  const std::string under = contrast.deployment.empty() ? "" : ", deployed " + contrast.deployment;
+  return wrapped(fmt::format("{} = loss({}) - loss({}){}; {}{}, margin {:g} nats", contrast.name, contrast.control,
+                             contrast.treatment, under, kind(contrast), contrast.positive_control ? " positive control" : "",
                              contrast.margin_nats),
                  table_width, " ", " ");
 }
@@ -142,6 +143,25 @@ std::string severity(const StudyAnalysis& analysis) {
            table.text(table_width);
   }
   return out;
+}
+
+std::string doses(const StudyAnalysis& analysis) {
+  if (analysis.doses.empty()) return "";
+  TextTable table = columns({{"contrast", words},
+                             {"target", words},
+                             {"cell", words},
+                             {"dose", words},
+                             {"of", words},
+                             {"n", right},
+                             {"slope", right},
+                             {"95 % interval", left},
+                             {"p_t", right}});
+  for (const DoseResult& row : analysis.doses)
+    table.row({row.contrast, row.target, cell_label(row.rest),
+               (row.logarithmic ? "log2 " : "") + (row.dose == "value" ? row.axis.substr(row.axis.rfind('.') + 1) : row.dose),
+               row.quantity, std::to_string(row.n), signed_number(row.slope), bracketed(row.ci95), p_value(row.p_t)});
+  return "\nDOSE: slope of the gap (nats) and of R along each axis, fitted for every seed; log2: for each doubling\n" +
+         table.text(table_width);
 }
 
 std::string deployments(const StudyAnalysis& analysis) {
@@ -204,7 +224,7 @@ std::string unfinished(const std::vector<RunRecord>& records) {
 }  // namespace
 
 std::string print_table(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis) {
-  return title(study) + arms(analysis) + contrasts(analysis) + severity(analysis) + deployments(analysis) +
+  return title(study) + arms(analysis) + contrasts(analysis) + severity(analysis) + doses(analysis) + deployments(analysis) +
          concentration(analysis) +
          unfinished(records);
 }

@@ -62,6 +62,16 @@ void add_diff(CLI::App& app, Path& before, Path& after, Command& chosen) {
   diff->callback([&] { chosen = [&] { return diff_command(before, after); }; });
 }
 
+void add_deploy(CLI::App& app, DeployOptions& o, Command& chosen) {
+  CLI::App* deploy =
+      app.add_subcommand("deploy", "Evaluate a study's [[deployment]]s on its finished runs, without training");
+  deploy->add_option("STUDY", o.study, "A study file whose runs are finished")->required();
+  deploy->add_option("--runs", o.runs, "Folder for runs")->capture_default_str();
+  deploy->add_option("--set", o.sets, "Override a setting, as it was for `absorb run`")->allow_extra_args(false);
+  deploy->add_option("--device", o.device, "auto, cpu or cuda")->capture_default_str();
+  deploy->callback([&] { chosen = [&o] { return deploy_command(o); }; });
+}
+
 void add_tensorboard(CLI::App& app, Path& folder, Command& chosen) {
   CLI::App* tensorboard = app.add_subcommand("tensorboard", "Write the curves of every run for TensorBoard");
   tensorboard->add_option("DIR", folder, "A study's folder, such as runs/quick")->required();
@@ -135,6 +145,7 @@ int command_line(int argc, char** argv) {
       "Start with: absorb run configs/quick.toml\nExit status: 0 done, 1 our mistake, 2 yours, 3 some runs failed, "
       "75 interrupted (the same command goes on)");
   RunOptions run;
+  DeployOptions deploy;
   run.argv.assign(argv, argv + argc);
   Path folder;
   std::string what;
@@ -150,6 +161,7 @@ int command_line(int argc, char** argv) {
   add_looks(app, folder, what, markdown, chosen);
   add_plan(app, plan, chosen);
   add_diff(app, before, after, chosen);
+  add_deploy(app, deploy, chosen);
   add_tensorboard(app, folder, chosen);
   add_tokens(app, tokens, chosen);
   add_compensation(app, compensate, graph, chosen);

@@ -22,6 +22,14 @@ struct RunOptions {
 };
 int run_command(const RunOptions& options);
 
+struct DeployOptions {
+  Path study, runs = "runs";
+  std::vector<std::string> sets;
+  std::string device = "auto";
+};
+/// Evaluates the study's [[deployment]]s on finished runs; UserError when one of them isn't finished.
+int deploy_command(const DeployOptions& options);
+
 /// Writes results.json, the CSV files and report.html from the run folders; prints the table.
 int report_command(const Path& folder);
 int status_command(const Path& folder);
