@@ -41,7 +41,7 @@ TEST_F(StudyBadInput, Studies) {
   refused("", "no seeds", "");
   refused("[[contrast]]\nname = \"c\"\ntreatment = \"lerned\"\ncontrol = \"random\"\n",
           "names no arm: \"lerned\"; arms: dense, learned, random");
-  refused("[[arm]]\nname = \"c\"\nrouting.moments_of = \"nobody\"\n", "names no other arm");
+  refused("[[arm]]\nname = \"c\"\nrouting.moments_of = \"nobody\"\n", "is no arm");
   expect_refused(run({"run", (folder / "absent.toml").string()}), "absent.toml: there is no such study file");
   expect_refused(run({"run"}), "STUDY is required");
   std::filesystem::create_directories(folder / "empty");

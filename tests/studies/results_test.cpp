@@ -102,7 +102,7 @@ TEST_F(StudiesResults, TablesAreTidyWithAColumnForEachAxis) {
   EXPECT_TRUE(contrasts[1].ends_with(",different"));
 }
 
-TEST_F(StudiesResults, WritesFiveWholeFiles) {
+TEST_F(StudiesResults, WritesSixWholeFiles) {
   const Path folder = std::filesystem::temp_directory_path() / fmt::format("absorb-results-{}", ::getpid());
   std::filesystem::create_directories(folder);
   write_results(folder, study, records, analysis);
@@ -110,7 +110,7 @@ TEST_F(StudiesResults, WritesFiveWholeFiles) {
   EXPECT_EQ(lines_of(read_file(folder / "runs.csv")).size(), 26u);
   size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) files += entry.is_regular_file() ? 1 : 0;
-  EXPECT_EQ(files, 5u);
+  EXPECT_EQ(files, 6u);
   EXPECT_NE(read_file(folder / "report.html").find("</html>"), std::string::npos);
   std::filesystem::remove_all(folder);
 }
