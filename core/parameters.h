@@ -58,7 +58,7 @@ struct Stored {
   Tensor leaf;
   std::vector<Slice> slices;  // they cover all rows in order
   int64_t offset = 0;         // in the flat storage; in numbers
-  bool trained = true;  // any of its slices
+  bool trained = true;        // any of its slices
 };
 
 /// The four denominators of science.md section 2, and the router's own size.

@@ -21,7 +21,9 @@ struct TraitsOf {
   using type = NoTraits;
 };
 template <class T>
-  requires requires { typename T::Traits; }
+requires requires {
+  typename T::Traits;
+}
 struct TraitsOf<T> {
   using type = typename T::Traits;
 };

@@ -59,7 +59,8 @@ RouterInput detached(const RouterInput& input) {
 Routing Route::operator()(const RouterInput& input, Pass& pass) const {
   if (recording_) {
     require(pass.tokens.defined() && at::equal(pass.tokens, recording_->tokens),
-            "the recording at {} is of other tokens: a routing can only be replayed on the batch it was made from", site_);
+            "the recording at {} is of other tokens: a routing can only be replayed on the batch it was made from",
+            site_);
     return recording_->at.at(site_);
   }
   Scores scores = score(settings_.detach_input ? detached(input) : input, pass);

@@ -91,9 +91,9 @@ using ExpertObserver = std::function<void(const Site&, const Tensor& y, const st
 
 struct Routes {
   std::map<Site, std::shared_ptr<const Route>> at;
-  Observer observe = {};               // empty: nobody looks
+  Observer observe = {};  // empty: nobody looks
   ExpertObserver observe_experts = {};
-  std::map<Site, Tensor> gains = {};   // [B,T,E] nats: native scores of experts, measured beforehand on this batch
+  std::map<Site, Tensor> gains = {};  // [B,T,E] nats: native scores of experts, measured beforehand on this batch
 
   /// The route of a site, or null where the layer is plain.
   const Route* find(const Site& site) const;

@@ -23,9 +23,9 @@ struct RoutingTask {
   int64_t groups = 1;   // G
   int64_t choices = 0;  // number of experts; 0: the items themselves are the choices (attention)
   Visible visible = Visible::all;
-  Component component;  // of the router's parameters: (layer, attention_router or expert_router)
-  int64_t context = 0;  // most items in a sequence; 0: not known
-  double score_sd = 1;  // sd of the scores at the start, given items of unit variance; 0: weights N(0, 0.02)
+  Component component;     // of the router's parameters: (layer, attention_router or expert_router)
+  int64_t context = 0;     // most items in a sequence; 0: not known
+  double score_sd = 1;     // sd of the scores at the start, given items of unit variance; 0: weights N(0, 0.02)
   int64_t vocabulary = 0;  // token ids are below it; 0: not known
 
   bool attention() const { return choices == 0; }

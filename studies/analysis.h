@@ -77,10 +77,10 @@ struct DeploymentSummary {
   std::string key, deployment;  // "transplant.learned", "transplant"
   std::string arm, target;
   std::map<std::string, std::string> cell;
-  Summary loss;               // nats per token, deployed
-  Paired cost;                // deployed minus native, by seed
-  Summary open_cost, compounding;  // n = 0 unless both loops were asked for
-  std::vector<Summary> hardening;  // loss with the first r layers deployed
+  Summary loss;                                      // nats per token, deployed
+  Paired cost;                                       // deployed minus native, by seed
+  Summary open_cost, compounding;                    // n = 0 unless both loops were asked for
+  std::vector<Summary> hardening;                    // loss with the first r layers deployed
   std::map<std::string, AgreementRecord> agreement;  // means, by kind of routing
   Summary gain_correlation;                          // over sites and seeds
 };

@@ -38,8 +38,8 @@ void load_by_name(const LiveRun& run, const Path& file, const std::string& deplo
   for (auto& [name, tensor] : named_tensors(run.parameters())) {
     const auto found = weights.find(name);
     require(found != weights.end() && found->second.sizes() == tensor.sizes(),
-            "deployment \"{}\": {} was never trained in {}: its router needs other parameters than that run's", deployment,
-            name, file.parent_path().string());
+            "deployment \"{}\": {} was never trained in {}: its router needs other parameters than that run's",
+            deployment, name, file.parent_path().string());
     Tensor target = tensor;
     target.copy_(found->second);
   }
@@ -183,8 +183,7 @@ class Deployer {
     Json out = Json::object();
     for (const auto& [site, route] : own_->routes().at)
       if (!route->task().attention())
-        out[site] =
-            gain_correlation(own_->model(), tokens, targets, own_->routes(), site, checked_swaps, pass);
+        out[site] = gain_correlation(own_->model(), tokens, targets, own_->routes(), site, checked_swaps, pass);
     return out;
   }
 

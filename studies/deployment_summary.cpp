@@ -23,10 +23,12 @@ std::map<std::string, AgreementRecord> mean_agreement(const Records& records) {
   std::map<std::string, AgreementRecord> out;
   for (const std::string& kind : kinds) {
     const auto mean = [&](double AgreementRecord::*field) {
-      return finite_summary(records, [&](const DeploymentRecord& record) {
-               const auto found = record.agreement.find(kind);
-               return found == record.agreement.end() ? NAN : found->second.*field;
-             }).mean;
+      return finite_summary(records,
+                            [&](const DeploymentRecord& record) {
+                              const auto found = record.agreement.find(kind);
+                              return found == record.agreement.end() ? NAN : found->second.*field;
+                            })
+          .mean;
     };
     out[kind] = {mean(&AgreementRecord::f1), mean(&AgreementRecord::jaccard), mean(&AgreementRecord::retained_mass),
                  mean(&AgreementRecord::oracle_mass), mean(&AgreementRecord::density)};
@@ -61,7 +63,8 @@ DeploymentSummary summarise_one(const Group& group, const std::string& key) {
   out.compounding = finite_summary(records, [](const DeploymentRecord& r) { return r.compounding; });
   std::vector<double> open;
   for (std::size_t i = 0; i < records.size(); ++i)
-    if (std::isfinite(records[i]->open) && std::isfinite(records[i]->closed)) open.push_back(records[i]->open - native[i]);
+    if (std::isfinite(records[i]->open) && std::isfinite(records[i]->closed))
+      open.push_back(records[i]->open - native[i]);
   out.open_cost = summarize(open);
   for (std::size_t r = 0; r < layers; ++r)
     out.hardening.push_back(finite_summary(

@@ -103,9 +103,9 @@ void along(const AxisSpec& axis, const std::vector<Group>& groups, const std::ve
     for (const char* quantity : {"gap", "R"}) {
       std::vector<Point> points;
       for (const ContrastResult* contrast : line)
-        points.push_back({denominator == nullptr ? as_number(contrast->cell.at(axis.key))
-                                                 : share(groups, *contrast, denominator),
-                          contrast});
+        points.push_back(
+            {denominator == nullptr ? as_number(contrast->cell.at(axis.key)) : share(groups, *contrast, denominator),
+             contrast});
       empty.dose = name;
       empty.quantity = quantity;
       if (auto result = fit(std::move(points), empty); result && result->n > 0) out.push_back(std::move(*result));

@@ -1,6 +1,7 @@
 #include "studies/matching.h"
 
 #include "core/error.h"
+#include "training/rates.h"
 
 namespace absorb {
 namespace {
@@ -25,6 +26,7 @@ Size size_of(const RunSettings& run, int64_t vocabulary) {
   parameters.count_only();
   const Model model(run.model, vocabulary, target.moe, parameters);
   make_routes(model, target, run.attention, run.moe, parameters);
+  select_trained(parameters, run.training);
   Size size;
   size.parameters = parameters.counts();
   const double active = target.moe ? active_share(run) : 1;

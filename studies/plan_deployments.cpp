@@ -43,15 +43,15 @@ class DeploymentPlanner {
       if (other.arm == arm && other.settings.target == run.settings.target && other.settings.seed == seed &&
           other.cell == run.cell)
         return other;
-    user_error("{}: deployment \"{}\": arm \"{}\" isn't run with target {} and seed {}", study_.file.string(), spec.name,
-               arm, run.settings.target, seed);
+    user_error("{}: deployment \"{}\": arm \"{}\" isn't run with target {} and seed {}", study_.file.string(),
+               spec.name, arm, run.settings.target, seed);
   }
 
   void add_one(RunSpec& run, const DeploymentSpec& spec, const std::string& key, const RunSpec& source) const {
     const auto where = [&] { return fmt::format("{}: deployment \"{}\"", study_.file.string(), spec.name); };
     const std::string own = shape_of(run.settings), its = shape_of(source.settings);
-    require(own == its, "{}: routers of {} can't stand in {}: {} there, {} here", where(), source.name(), run.name(), its,
-            own);
+    require(own == its, "{}: routers of {} can't stand in {}: {} there, {} here", where(), source.name(), run.name(),
+            its, own);
     const auto& kept = source.settings.training.keep_weights;
     require(spec.step == 0 || std::count(kept.begin(), kept.end(), spec.step) > 0,
             "{}: the weights of step {} aren't kept: add it to training.keep_weights", where(), spec.step);
@@ -71,11 +71,12 @@ class DeploymentPlanner {
     Json about = write_settings(spec);
     about.erase("arms");
     about.erase("targets");
-    task.identity = hash_hex(Json{{"spec", about},
-                                  {"routing", write_run_settings(task.settings)},
-                                  {"run", run.identity},
-                                  {"source", source.identity}}
-                                 .dump());
+    task.identity = hash_hex(Json{
+        {"spec", about},
+        {"routing", write_run_settings(task.settings)},
+        {"run", run.identity},
+        {"source",
+         source.identity}}.dump());
     run.deployments.push_back(std::move(task));
   }
 

@@ -81,7 +81,6 @@ DeploymentRecord deployment_from(const Path& file) {
   return out;
 }
 
-
 void read_result(RunRecord& record, const Json& result) {
   record.val_loss = number(result, "val_loss");
   record.test_loss = number(result, "test_loss");
@@ -92,7 +91,8 @@ void read_result(RunRecord& record, const Json& result) {
   record.flops_per_token = number(result, "flops_per_token");
   if (result.empty()) return;
   record.top_k = result.at("top_k");
-  for (const auto& [name, loss] : result.at("evaluations").items()) record.evaluations[name] = number(result["evaluations"], name);
+  for (const auto& [name, loss] : result.at("evaluations").items())
+    record.evaluations[name] = number(result["evaluations"], name);
   for (const Json& site : result.at("health")) record.health.push_back(health_from(site));
   const Json& p = result.at("parameters");
   record.parameters = {p.at("unique"), p.at("untied"), p.at("non_embedding"),

@@ -31,10 +31,10 @@ struct AgreementRecord {
 
 /// One [[deployment]] of a run.
 struct DeploymentRecord {
-  std::string deployment;              // its name in the study
-  double closed = 0, open = 0;         // nats per token; NaN where not asked for
-  double compounding = 0;              // closed gap over open gap; NaN unless both were asked for
-  std::vector<double> hardening;       // loss with the first r layers deployed, r = 0 ... layers
+  std::string deployment;                            // its name in the study
+  double closed = 0, open = 0;                       // nats per token; NaN where not asked for
+  double compounding = 0;                            // closed gap over open gap; NaN unless both were asked for
+  std::vector<double> hardening;                     // loss with the first r layers deployed, r = 0 ... layers
   std::map<std::string, AgreementRecord> agreement;  // by "attention", "moe"
   std::map<std::string, double> gain_correlation;    // by site of experts
   std::vector<double> document_losses;               // summed nats, the documents of the run's record
@@ -78,8 +78,8 @@ struct RunRecord {
   std::vector<CurvePoint> curve;
   std::vector<AccountPoint> accounts;
   std::map<std::string, DeploymentRecord> deployments;  // by key: name, or name.arm for a matrix
-  std::vector<int64_t> documents;       // of the valid text
-  std::vector<double> document_losses;  // summed nats
+  std::vector<int64_t> documents;                       // of the valid text
+  std::vector<double> document_losses;                  // summed nats
   std::vector<int64_t> document_tokens;
   Json provenance;  // run.json: argv, version, commit, hashes, device, host, times
 };

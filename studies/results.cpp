@@ -153,11 +153,13 @@ Json of_concentration(const Concentration& line) {
 Json of_dose(const DoseResult& row) {
   Json points = Json::array();
   for (const Summary& point : row.points) points.push_back(value(point));
-  return {{"contrast", row.contrast}, {"target", row.target},     {"axis", row.axis},
-          {"rest", row.rest},         {"dose", row.dose},         {"logarithmic", row.logarithmic},
-          {"quantity", row.quantity}, {"doses", values(row.doses)}, {"points", points},
-          {"n", row.n},               {"slope", value(row.slope)}, {"sd", value(row.sd)},
-          {"ci95", value(row.ci95)},  {"p_t", value(row.p_t)}};
+  return {{"contrast", row.contrast},  {"target", row.target},
+          {"axis", row.axis},          {"rest", row.rest},
+          {"dose", row.dose},          {"logarithmic", row.logarithmic},
+          {"quantity", row.quantity},  {"doses", values(row.doses)},
+          {"points", points},          {"n", row.n},
+          {"slope", value(row.slope)}, {"sd", value(row.sd)},
+          {"ci95", value(row.ci95)},   {"p_t", value(row.p_t)}};
 }
 
 Json of_deployment(const DeploymentSummary& row) {

@@ -1,5 +1,6 @@
 // The files that an analysis leaves in a study's folder, for people, pandas and R: results.json, runs.csv, evals.csv,
-// contrasts.csv, deployments.csv and report.html. Each is written whole or not at all. What does not exist is null, or an empty cell.
+// contrasts.csv, deployments.csv and report.html. Each is written whole or not at all. What does not exist is null, or
+// an empty cell.
 #pragma once
 
 #include <string>

@@ -76,7 +76,8 @@ RunSettings run_settings_from_json(const Json& resolved, const std::string& name
 
 std::string identity(const RunSettings& run) {
   Json resolved = write_run_settings(run);
-  for (const char* key : {"evaluate_every", "evaluation_tokens", "checkpoint_every", "accounts_every", "keep_weights"}) resolved["training"].erase(key);
+  for (const char* key : {"evaluate_every", "evaluation_tokens", "checkpoint_every", "accounts_every", "keep_weights"})
+    resolved["training"].erase(key);
   resolved["data"].erase("cache");
   return hash_hex(resolved.dump());
 }

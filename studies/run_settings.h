@@ -10,8 +10,8 @@ namespace absorb {
 
 /// Where a run starts from: another arm's end, of the same target, cell and seed.
 struct StartSettings {
-  std::string from;                      // arm; empty: initial values
-  std::string parent;                    // identity of that arm's run: a changed parent makes a changed child
+  std::string from;                       // arm; empty: initial values
+  std::string parent;                     // identity of that arm's run: a changed parent makes a changed child
   std::vector<std::string> reinitialise;  // patterns of parameters that keep their initial values
 };
 void fields(Fields& list, StartSettings& start);

@@ -174,8 +174,9 @@ void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpe
         moved = done.insert(name).second;
   }
   for (std::size_t i = 0; i < arms.size(); ++i)
-    require(done.contains(arms[i].name), "{}: arm \"{}\" waits for itself: its `from` or `moments_of` makes a cycle ({})",
-            tables[i].where("from"), arms[i].name, join({parents[arms[i].name].begin(), parents[arms[i].name].end()}));
+    require(done.contains(arms[i].name),
+            "{}: arm \"{}\" waits for itself: its `from` or `moments_of` makes a cycle ({})", tables[i].where("from"),
+            arms[i].name, join({parents[arms[i].name].begin(), parents[arms[i].name].end()}));
 }
 
 AxisSpec read_axis(const Settings& table) {
@@ -215,7 +216,8 @@ DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>
   for (const std::string& arm : d.arms)
     require(std::find(known.begin(), known.end(), arm) != known.end(),
             "{}: deployment \"{}\" names no arm: \"{}\"; arms: {}", table.where("arms"), d.name, arm, join(known));
-  require(d.routes_of.empty() || d.routes_of == "*" || std::find(known.begin() + 1, known.end(), d.routes_of) != known.end(),
+  require(d.routes_of.empty() || d.routes_of == "*" ||
+              std::find(known.begin() + 1, known.end(), d.routes_of) != known.end(),
           "{}: deployment \"{}\": routes_of names no arm: \"{}\"; arms: {}", table.where("routes_of"), d.name,
           d.routes_of, join({known.begin() + 1, known.end()}));
   require(d.seed < 0 || !d.routes_of.empty(), "{}: deployment \"{}\": `seed` means nothing without `routes_of`",
@@ -244,8 +246,8 @@ void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
     std::vector<std::string> deployments;
     for (const DeploymentSpec& deployment : study.deployments) deployments.push_back(deployment.name);
     require(c.deployment.empty() || std::count(deployments.begin(), deployments.end(), c.deployment) > 0,
-            "{}: contrast \"{}\": deployment \"{}\" isn't one of this study's: {}", tables[i].where("deployment"), c.name,
-            c.deployment, deployments.empty() ? "it has none" : join(deployments));
+            "{}: contrast \"{}\": deployment \"{}\" isn't one of this study's: {}", tables[i].where("deployment"),
+            c.name, c.deployment, deployments.empty() ? "it has none" : join(deployments));
     primary += c.primary;
   }
   require(primary <= 3, "{}: {} primary contrasts; at most 3 can carry a verdict", study.file.string(), primary);

@@ -17,8 +17,8 @@ struct ArmSpec {
 };
 
 struct AxisSpec {
-  std::string key;           // dotted: "routing.router.rank"
-  std::vector<Json> values;  // each makes a cell
+  std::string key;                  // dotted: "routing.router.rank"
+  std::vector<Json> values;         // each makes a cell
   std::vector<std::string> labels;  // what the cells are called; one for each value
 };
 

@@ -94,8 +94,8 @@ std::string absorption(const Block& block) {
 std::string heading(const ContrastResult& contrast) {
   const std::string under = contrast.deployment.empty() ? "" : ", deployed " + contrast.deployment;
   return wrapped(fmt::format("{} = loss({}) - loss({}){}; {}{}, margin {:g} nats", contrast.name, contrast.control,
-                             contrast.treatment, under, kind(contrast), contrast.positive_control ? " positive control" : "",
-                             contrast.margin_nats),
+                             contrast.treatment, under, kind(contrast),
+                             contrast.positive_control ? " positive control" : "", contrast.margin_nats),
                  table_width, " ", " ");
 }
 
@@ -157,9 +157,10 @@ std::string doses(const StudyAnalysis& analysis) {
                              {"95 % interval", left},
                              {"p_t", right}});
   for (const DoseResult& row : analysis.doses)
-    table.row({row.contrast, row.target, cell_label(row.rest),
-               (row.logarithmic ? "log2 " : "") + (row.dose == "value" ? row.axis.substr(row.axis.rfind('.') + 1) : row.dose),
-               row.quantity, std::to_string(row.n), signed_number(row.slope), bracketed(row.ci95), p_value(row.p_t)});
+    table.row(
+        {row.contrast, row.target, cell_label(row.rest),
+         (row.logarithmic ? "log2 " : "") + (row.dose == "value" ? row.axis.substr(row.axis.rfind('.') + 1) : row.dose),
+         row.quantity, std::to_string(row.n), signed_number(row.slope), bracketed(row.ci95), p_value(row.p_t)});
   return "\nDOSE: slope of the gap (nats) and of R along each axis, fitted for every seed; log2: for each doubling\n" +
          table.text(table_width);
 }
@@ -184,18 +185,20 @@ std::string deployments(const StudyAnalysis& analysis) {
     if (agreement.empty()) agreement[""] = {NAN, NAN, NAN, NAN, NAN};
     for (const auto& [kind, a] : agreement) {  // target both has a line for each kind of routing
       const std::string target = row.target == "both" && !kind.empty() ? "both: " + kind : row.target;
-      table.row({target, row.arm, cell_label(row.cell), row.key, first ? std::to_string(row.loss.n) : "",
-                 first ? number(row.loss.mean) : "", first ? signed_number(row.cost.mean) : "",
-                 first ? bracketed(row.cost.ci95) : "", first && row.open_cost.n > 0 ? signed_number(row.open_cost.mean) : "",
-                 std::isfinite(a.f1) ? number(a.f1, 3) : "", std::isfinite(a.retained_mass) ? number(a.retained_mass, 3) : "",
-                 std::isfinite(a.oracle_mass) ? number(a.oracle_mass, 3) : ""});
+      table.row(
+          {target, row.arm, cell_label(row.cell), row.key, first ? std::to_string(row.loss.n) : "",
+           first ? number(row.loss.mean) : "", first ? signed_number(row.cost.mean) : "",
+           first ? bracketed(row.cost.ci95) : "", first && row.open_cost.n > 0 ? signed_number(row.open_cost.mean) : "",
+           std::isfinite(a.f1) ? number(a.f1, 3) : "", std::isfinite(a.retained_mass) ? number(a.retained_mass, 3) : "",
+           std::isfinite(a.oracle_mass) ? number(a.oracle_mass, 3) : ""});
       first = false;
     }
   }
   return "\nDEPLOYMENTS: trained weights under another routing; cost = deployed - native loss, in nats\n" +
          table.text(table_width) +
-         paragraph("open: cost with routings recorded from the native pass. F1 with the oracle's choices of the same "
-                   "budget; mass: share of the layer's own preference on what is kept, of what the oracle's choices hold.");
+         paragraph(
+             "open: cost with routings recorded from the native pass. F1 with the oracle's choices of the same "
+             "budget; mass: share of the layer's own preference on what is kept, of what the oracle's choices hold.");
 }
 
 std::string concentration(const StudyAnalysis& analysis) {
@@ -224,9 +227,8 @@ std::string unfinished(const std::vector<RunRecord>& records) {
 }  // namespace
 
 std::string print_table(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis) {
-  return title(study) + arms(analysis) + contrasts(analysis) + severity(analysis) + doses(analysis) + deployments(analysis) +
-         concentration(analysis) +
-         unfinished(records);
+  return title(study) + arms(analysis) + contrasts(analysis) + severity(analysis) + doses(analysis) +
+         deployments(analysis) + concentration(analysis) + unfinished(records);
 }
 
 }  // namespace absorb

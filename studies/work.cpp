@@ -147,7 +147,8 @@ void supervise(const RunPlan& plan, const WorkOptions& options) {
   std::vector<pid_t> workers;
   const int64_t undeployed = std::count_if(plan.runs.begin(), plan.runs.end(),
                                            [](const RunSpec& run) { return !open_deployments(run).empty(); });
-  for (int64_t i = 0; i < std::min(options.jobs, total - closed + undeployed); ++i) workers.push_back(spawn(options.worker_argv));
+  for (int64_t i = 0; i < std::min(options.jobs, total - closed + undeployed); ++i)
+    workers.push_back(spawn(options.worker_argv));
   bool passed_on = false;
   while (!workers.empty()) {
     if (interrupted() && !passed_on) {

@@ -10,8 +10,8 @@
 
 namespace absorb {
 
-/// Scalars on the device, by the key they have in metrics.jsonl: "grad_norm/<part>" (before clipping), "density/<site>",
-/// "router_displacement" (|now - initial| / |initial| over all router parameters).
+/// Scalars on the device, by the key they have in metrics.jsonl: "grad_norm/<part>" (before clipping),
+/// "density/<site>", "router_displacement" (|now - initial| / |initial| over all router parameters).
 using Account = std::map<std::string, Tensor>;
 
 class Accounts {

@@ -6,8 +6,8 @@
 
 namespace absorb {
 
-/// Marks what settings.train leaves out as not trained. Call before the parameters are gathered. UserError for a pattern
-/// here, in rates, freeze or thaw that fits no parameter.
+/// Marks what settings.train leaves out as not trained. Call before the parameters are gathered. UserError for a
+/// pattern here, in rates, freeze or thaw that fits no parameter.
 void select_trained(const Parameters& parameters, const TrainingSettings& settings);
 
 /// A run [begin, end) of the flat buffers that steps at `ratio` times the learning rate; 0: it doesn't.

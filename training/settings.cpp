@@ -31,8 +31,9 @@ void fields(Fields& list, TrainingSettings& s) {
              "Ratios to the learning rate, by pattern of parameter names; the last pattern in order that fits counts.");
   list.field("freeze", s.freeze, {0, 1e9}, "Steps after which parameters stop to train, by pattern of their names.");
   list.field("thaw", s.thaw, {0, 1e9}, "Steps up to which parameters don't train yet, by pattern of their names.");
-  list.field("accounts_every", s.accounts_every, {1, 100000000},
-             "Steps between accounts in metrics.jsonl: gradient norm of each part, realised density, router displacement.");
+  list.field(
+      "accounts_every", s.accounts_every, {1, 100000000},
+      "Steps between accounts in metrics.jsonl: gradient norm of each part, realised density, router displacement.");
   list.field("keep_weights", s.keep_weights, {1, 100000000},
              "Steps at which the weights are kept for good, for deployments that ask for routes of a step.");
   list.field("threads", s.threads, {1, 1024}, "CPU threads of a run; another number changes the last bits.");

@@ -53,7 +53,7 @@ std::map<Site, Tensor> expected_gains(const Model& model, const Tensor& tokens, 
     sites.push_back(site);
     outputs.push_back(y);
     if (!y.requires_grad()) outputs.back().requires_grad_();  // nothing before it trains: it is a leaf
-    each.push_back(experts());  // [N,E,D]
+    each.push_back(experts());                                // [N,E,D]
   };
   Pass fresh = evaluation(pass);
   const Tensor loss = model.losses(tokens, targets, watched, fresh).sum();
@@ -61,8 +61,8 @@ std::map<Site, Tensor> expected_gains(const Model& model, const Tensor& tokens, 
   at::NoGradGuard no_grad;
   std::map<Site, Tensor> gains;
   for (std::size_t i = 0; i < sites.size(); ++i) {
-    const Tensor offered = (each[i] * slopes[i].unsqueeze(1)).sum(-1);      // [N,E]
-    const Tensor had = (outputs[i].detach() * slopes[i]).sum(-1, true);     // [N,1]
+    const Tensor offered = (each[i] * slopes[i].unsqueeze(1)).sum(-1);   // [N,E]
+    const Tensor had = (outputs[i].detach() * slopes[i]).sum(-1, true);  // [N,1]
     gains[sites[i]] = (had - offered).view({tokens.size(0), tokens.size(1), -1});
   }
   return gains;

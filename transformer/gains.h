@@ -1,4 +1,5 @@
-// What each expert would be worth to each token: the preference that experts have instead of QK^T (science.md section 3).
+// What each expert would be worth to each token: the preference that experts have instead of QK^T (science.md section
+// 3).
 #pragma once
 
 #include "transformer/model.h"

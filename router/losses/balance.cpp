@@ -12,7 +12,7 @@ class LoadBalance final : public RoutingLoss {
   Tensor loss(const Routing& routing, const RouterInput&, const RoutingTask& task) const override {
     const Tensor kept = counts(routing)[0];  // [E], what was routed, not what the scores say
     if (kept.sum().item<double>() == 0) return dense(routing.scores).sum() * 0;  // a threshold that nothing passed
-    const Tensor share = (kept / kept.sum()).to(routing.scores.device);              // f
+    const Tensor share = (kept / kept.sum()).to(routing.scores.device);          // f
     const Tensor probability = probabilities(routing).mean(at::IntArrayRef{0, 1, 2});  // P [E]
     return (share.to(probability.scalar_type()) * probability).sum() * static_cast<double>(task.choices);
   }

@@ -11,11 +11,10 @@ class Distill final : public RoutingLoss {
  public:
   Tensor loss(const Routing& routing, const RouterInput& input, const RoutingTask& task) const override {
     require(has_native(input), "loss \"distill\" needs {}",
-            task.attention()
-                ? "a layer with scores of its own: attention with model.attention.native = \"qk\""
-                : "measured gains of the experts");
-    const Tensor mask = visible_mask(task.visible, routing.scores.items_count, routing.scores.choices_count,
-                                     routing.scores.device);
+            task.attention() ? "a layer with scores of its own: attention with model.attention.native = \"qk\""
+                             : "measured gains of the experts");
+    const Tensor mask =
+        visible_mask(task.visible, routing.scores.items_count, routing.scores.choices_count, routing.scores.device);
     const Tensor target = log_probabilities(teacher(input, task), mask).detach();
     const Tensor found = log_probabilities(dense(routing.scores), mask);
     Tensor divergence = target.exp() * (target - found);
@@ -24,8 +23,8 @@ class Distill final : public RoutingLoss {
   }
 
  private:
-  // tau is one number a layer and pass: the root mean square, over tokens, of the sd over experts. A tau for every token
-  // would call for the same certainty where experts hardly differ.
+  // tau is one number a layer and pass: the root mean square, over tokens, of the sd over experts. A tau for every
+  // token would call for the same certainty where experts hardly differ.
   static Tensor teacher(const RouterInput& input, const RoutingTask& task) {
     const Tensor native = dense(input.native).detach();
     if (task.attention()) return native;

@@ -7,8 +7,8 @@
 namespace absorb {
 namespace {
 
-// Attention. All keys of a block share the score q_t . mean(k). Of the own block, which isn't over yet, only the mean of
-// what t can see counts, so that nothing leaks from the future.
+// Attention. All keys of a block share the score q_t . mean(k). Of the own block, which isn't over yet, only the mean
+// of what t can see counts, so that nothing leaks from the future.
 class KeyBlocks final : public Router {
  public:
   KeyBlocks(const RoutingTask& task, int64_t block) : task_(task), block_(block) {}
@@ -49,7 +49,8 @@ class ExpertMeans final : public Router {
   ExpertMeans(const RoutingTask& task, double rate, const Parameters& parameters) : task_(task), rate_(rate) {
     const double sd = task.score_sd == 0 ? 1 : task.score_sd;
     const RandomKey key{stream_key(parameters.seed(), "init/" + parameters.prefix() + "means"), {}};
-    means_ = parameters.state("means", gauss(key, {task.choices, task.width}, at::kCPU).mul_(sd).to(parameters.dtype()));
+    means_ =
+        parameters.state("means", gauss(key, {task.choices, task.width}, at::kCPU).mul_(sd).to(parameters.dtype()));
   }
 
   Scores score(const RouterInput& input, const Pass&) const override {

@@ -1,5 +1,5 @@
-// Two layers: w_h . gelu(A x_s) per head for attention, W gelu(A x_t) for experts (science.md section 3). Its linear twin
-// is `linear`.
+// Two layers: w_h . gelu(A x_s) per head for attention, W gelu(A x_t) for experts (science.md section 3). Its linear
+// twin is `linear`.
 #pragma once
 
 #include "router/router.h"

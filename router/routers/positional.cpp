@@ -26,9 +26,9 @@ class Positional final : public Router {
     // Windows and repeats, not an index: their gradients are sums in a fixed order, on a GPU too.
     if (task_.attention()) {
       // |t - s|: the future is hidden, or, where it is chosen among (causal_late), as near as the past.
-      const Tensor past = table_.narrow(1, 0, items);                                                      // [G,T]
-      const Tensor line = at::cat({past.narrow(1, 1, items - 1).flip(1), past}, 1);                        // [G,2T-1]
-      scores.dense = line.unfold(1, items, 1).flip(1).unsqueeze(0);                                        // [1,G,T,T]
+      const Tensor past = table_.narrow(1, 0, items);                                // [G,T]
+      const Tensor line = at::cat({past.narrow(1, 1, items - 1).flip(1), past}, 1);  // [G,2T-1]
+      scores.dense = line.unfold(1, items, 1).flip(1).unsqueeze(0);                  // [1,G,T,T]
     } else {
       const Tensor cycles = table_.repeat({(items + period_ - 1) / period_, 1});
       scores.dense = cycles.narrow(0, 0, items).view({1, 1, items, task_.choices});

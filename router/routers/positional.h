@@ -1,5 +1,5 @@
-// Routing by position alone: a learned function of t - s per head in attention, a learned table over t mod period in MoE
-// (science.md section 3). What it reaches, content can't be needed for.
+// Routing by position alone: a learned function of t - s per head in attention, a learned table over t mod period in
+// MoE (science.md section 3). What it reaches, content can't be needed for.
 #pragma once
 
 #include "router/router.h"

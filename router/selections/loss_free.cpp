@@ -14,7 +14,8 @@ class LossFree final : public Selection {
       : settings_(settings) {
     require(!task.attention(),
             "selection \"loss_free\" balances experts: keys need not be used equally; use \"top_k\" in attention");
-    require(settings.k <= task.choices, "selection.k = {} is above the number of experts, {}", settings.k, task.choices);
+    require(settings.k <= task.choices, "selection.k = {} is above the number of experts, {}", settings.k,
+            task.choices);
     require_sense(settings.weight, settings.gradient);
     bias_ = parameters.state("bias", at::zeros({task.choices}, at::TensorOptions().dtype(parameters.dtype())));
   }
@@ -44,15 +45,17 @@ class LossFree final : public Selection {
 void fields(Fields& list, LossFreeSettings& settings) {
   list.field("k", settings.k, {1, 1 << 20}, "Experts that each token keeps.");
   choice_fields(list, settings.weight, settings.gradient);
-  list.field("rate", settings.rate, {0, 1e3}, "What a step adds to the bias of an expert that served less than its share.");
+  list.field("rate", settings.rate, {0, 1e3},
+             "What a step adds to the bias of an expert that served less than its share.");
 }
 
 void add_loss_free(Selections& selections) {
-  selections.add<LossFreeSettings>("loss_free", "the k best experts under a bias that keeps their loads equal",
-                                   [](const LossFreeSettings& settings, const RoutingTask& task, Parameters parameters) {
-                                     return std::make_shared<LossFree>(settings, task, parameters);
-                                   },
-                                   {.attention = false, .budget = true});
+  selections.add<LossFreeSettings>(
+      "loss_free", "the k best experts under a bias that keeps their loads equal",
+      [](const LossFreeSettings& settings, const RoutingTask& task, Parameters parameters) {
+        return std::make_shared<LossFree>(settings, task, parameters);
+      },
+      {.attention = false, .budget = true});
 }
 
 }  // namespace absorb

@@ -1,6 +1,6 @@
-// Balance without a loss (Wang et al., arXiv:2408.15664): each expert's score gets a bias when experts are chosen, never
-// when they are weighed, and after every step the bias of an overloaded expert falls by `rate`, that of the others
-// rises. The one selection that keeps state.
+// Balance without a loss (Wang et al., arXiv:2408.15664): each expert's score gets a bias when experts are chosen,
+// never when they are weighed, and after every step the bias of an overloaded expert falls by `rate`, that of the
+// others rises. The one selection that keeps state.
 #pragma once
 
 #include "router/selection.h"

@@ -18,9 +18,10 @@ Gradient gradient_named(const std::string& name) {
 }
 
 void choice_fields(Fields& list, std::string& weight, std::string& gradient) {
-  list.field("weight", weight, {"one", "mean", "sigmoid", "softmax", "softmax_kept"},
-             "What a kept choice weighs: one; mean (1 / kept); sigmoid of its score; softmax over all choices, as it is; "
-             "softmax_kept (over the kept ones, sums to 1).");
+  list.field(
+      "weight", weight, {"one", "mean", "sigmoid", "softmax", "softmax_kept"},
+      "What a kept choice weighs: one; mean (1 / kept); sigmoid of its score; softmax over all choices, as it is; "
+      "softmax_kept (over the kept ones, sums to 1).");
   list.field("gradient", gradient, {"none", "weights", "straight_through"},
              "What reaches the router: nothing, the derivative of the kept weights, or that of the soft routing.");
 }

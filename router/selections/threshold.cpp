@@ -31,7 +31,8 @@ class Threshold final : public Selection {
 void fields(Fields& list, ThresholdSettings& settings) {
   list.field("value", settings.value, {-1e6, 1e6}, "Choices with a score above it are kept.");
   choice_fields(list, settings.weight, settings.gradient);
-  list.field("self", settings.self, "Attention: the own position is always kept, so that no query is left without a key.");
+  list.field("self", settings.self,
+             "Attention: the own position is always kept, so that no query is left without a key.");
 }
 
 void add_threshold(Selections& selections) {

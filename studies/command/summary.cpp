@@ -22,7 +22,7 @@ Settings whole_study(const Study& study) {
     if (!arm.reinitialise.empty()) table["reinitialise"] = arm.reinitialise;
     whole["arm"].push_back(table);
   }
-  for (const AxisSpec& axis : study.axes) 
+  for (const AxisSpec& axis : study.axes)
     whole["axis"].push_back({{"key", axis.key}, {"values", axis.values}, {"labels", axis.labels}});
   for (const ContrastSpec& contrast : study.contrasts) whole["contrast"].push_back(write_settings(contrast));
   for (const DeploymentSpec& deployment : study.deployments) {

@@ -172,16 +172,17 @@ TEST_F(StudyDeployment, RefusesWhatMakesNoSense) {
   };
   refused("", "[[arm]]\nname = \"a\"\nfrom = \"b\"\n[[arm]]\nname = \"b\"\nfrom = \"a\"\n", "waits for itself");
   refused("", "[[arm]]\nname = \"a\"\nfrom = \"lerned\"\n", "is no arm");
-  refused("", "[[arm]]\nname = \"a\"\nfrom = \"learned\"\ntargets = [\"moe\"]\nreinitialise = [3]\n", "array of strings");
+  refused("", "[[arm]]\nname = \"a\"\nfrom = \"learned\"\ntargets = [\"moe\"]\nreinitialise = [3]\n",
+          "array of strings");
   refused("", "[[arm]]\nname = \"a\"\ntrain = \"router\"\n", "\"routers\"");
   refused("[[deployment]]\nname = \"t\"\nroutes_of = \"wide\"\narms = [\"learned\"]\n",
           "[[arm]]\nname = \"wide\"\nmodel.heads = 4\n", "can't stand in");
   refused("[[deployment]]\nname = \"t\"\nrouting.selection = { type = \"loss_free\" }\n", "", "keys need not be used");
   refused("[[deployment]]\nname = \"t\"\nstep = 11\n", "", "keep_weights");
   refused("[[deployment]]\nname = \"t\"\nroutes_of = \"learned\"\nseed = 7\n", "", "seed 7");
-  refused("[[contrast]]\nname = \"c\"\ntreatment = \"learned\"\ncontrol = \"random\"\ndeployment = \"hrad\"\n", "", "hrad");
-  const auto early =
-      run({"deploy", study(hard).string(), "--runs", (folder / "runs").string(), "--device", "cpu"});
+  refused("[[contrast]]\nname = \"c\"\ntreatment = \"learned\"\ncontrol = \"random\"\ndeployment = \"hrad\"\n", "",
+          "hrad");
+  const auto early = run({"deploy", study(hard).string(), "--runs", (folder / "runs").string(), "--device", "cpu"});
   EXPECT_EQ(early.status, 2);
   EXPECT_NE(early.err.find("isn't finished"), std::string::npos) << early.err;
 }

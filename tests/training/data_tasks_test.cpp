@@ -48,6 +48,21 @@ TEST(TrainingTasks, RecallAnswersWithTheValueThatWasShown) {
   EXPECT_EQ(asked_first.size(), 16u);
 }
 
+TEST(TrainingTasks, IndependentAnswersSayNothingOfTheInput) {
+  DataSettings data;
+  data.independent = true;
+  const auto task = make_recall(data, 1);
+  const Batch batch = task->batch(1, 0, 200, 0);
+  int right = 0;
+  for (int64_t row = 0; row < 200; ++row) {
+    const auto tokens = numbers(batch.tokens[row]), targets = numbers(batch.targets[row]);
+    std::map<int64_t, int64_t> shown;
+    for (std::size_t i = 0; i < 16; ++i) shown[tokens[i] / 4] = tokens[i] % 4;
+    for (std::size_t i = 16; i < 32; ++i) right += targets[i] == 80 + shown.at(tokens[i] - 64);
+  }
+  EXPECT_NEAR(right, 800, 125);  // chance is a quarter of 3,200; 5 sd
+}
+
 TEST(TrainingTasks, RuleIsOneTableOfTheSeed) {
   const auto task = make_rule({}, 3);
   ASSERT_EQ(task->context(), 8);

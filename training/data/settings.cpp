@@ -76,6 +76,8 @@ void fields(Fields& list, DataSettings& data) {
   list.field("classes", data.classes, {1, 4096}, "rule: classes, each with a table of its own.");
   list.field("attributes", data.attributes, {1, 4096}, "rule: attribute tokens in a sequence.");
   list.field("answers", data.answers, {2, 4096}, "rule: possible answers.");
+  list.field("independent", data.independent,
+             "recall, rule: answers don't depend on the input, so that no router can gain: the negative control.");
   list.field("sequences", data.sequences, {1, 1 << 20}, "recall, rule: held-out sequences, in valid and in test.");
 }
 

@@ -39,6 +39,7 @@ struct DataSettings {
   int64_t classes = 8;       // rule
   int64_t attributes = 6;    // rule
   int64_t answers = 8;       // rule
+  bool independent = false;  // recall, rule: answers are drawn without a look at the input: nothing can be learned
   int64_t sequences = 4096;  // held-out sequences, in valid and in test
 };
 

@@ -82,12 +82,17 @@ int64_t below(Random& random, int64_t bound) {
 class Recall final : public Task {
  public:
   Recall(const DataSettings& data, uint64_t seed)
-      : Task("recall", 2 * data.pairs, data.sequences, seed), pairs_(data.pairs), values_(data.values) {}
+      : Task("recall", 2 * data.pairs, data.sequences, seed),
+        pairs_(data.pairs),
+        values_(data.values),
+        independent_(data.independent) {}
 
   int64_t vocabulary() const override { return pairs_ * (values_ + 1) + values_; }
 
  protected:
-  std::string sizes() const override { return fmt::format("pairs {}, values {}", pairs_, values_); }
+  std::string sizes() const override {
+    return fmt::format("pairs {}, values {}{}", pairs_, values_, independent_ ? ", answers independent" : "");
+  }
 
   void draw(Random random, int64_t* tokens, int64_t* targets) const override {
     std::vector<int64_t> value_of(static_cast<std::size_t>(pairs_));
@@ -100,7 +105,8 @@ class Recall final : public Task {
     targets += pairs_;
     for (const int64_t key : asked) {
       *tokens++ = pairs_ * values_ + key;
-      *targets++ = pairs_ * (values_ + 1) + value_of[static_cast<std::size_t>(key)];
+      const int64_t answer = independent_ ? below(random, values_) : value_of[static_cast<std::size_t>(key)];
+      *targets++ = pairs_ * (values_ + 1) + answer;
     }
   }
 
@@ -113,6 +119,7 @@ class Recall final : public Task {
   }
 
   int64_t pairs_, values_;
+  bool independent_;
 };
 
 class Rule final : public Task {
@@ -123,6 +130,7 @@ class Rule final : public Task {
         attributes_(data.attributes),
         values_(data.values),
         answers_(data.answers),
+        independent_(data.independent),
         table_(static_cast<std::size_t>(classes_ * attributes_ * values_ * answers_)) {
     Random random(stream_key(seed, "rule.table"));
     for (double& entry : table_) entry = random.gauss();
@@ -132,7 +140,8 @@ class Rule final : public Task {
 
  protected:
   std::string sizes() const override {
-    return fmt::format("classes {}, attributes {}, values {}, answers {}", classes_, attributes_, values_, answers_);
+    return fmt::format("classes {}, attributes {}, values {}, answers {}{}", classes_, attributes_, values_, answers_,
+                       independent_ ? ", answers independent" : "");
   }
 
   void draw(Random random, int64_t* tokens, int64_t* targets) const override {
@@ -146,13 +155,16 @@ class Rule final : public Task {
       for (double& score : scores) score += *row++;
     }
     *tokens = equals();
-    targets[attributes_ + 1] = equals() + 1 + (std::max_element(scores.begin(), scores.end()) - scores.begin());
+    const int64_t answer =
+        independent_ ? below(random, answers_) : std::max_element(scores.begin(), scores.end()) - scores.begin();
+    targets[attributes_ + 1] = equals() + 1 + answer;
   }
 
  private:
   int64_t equals() const { return classes_ + attributes_ * values_; }
 
   int64_t classes_, attributes_, values_, answers_;
+  bool independent_;
   std::vector<double> table_;  // [classes, attributes, values, answers]
 };
 
