@@ -86,14 +86,9 @@ class Deployer {
 
   LiveRun live(const RunSettings& settings, const Path& moments_run, const Path& folder, int64_t step,
                at::Device device) const {
-    RunSettings still = settings;  // nothing trains here, and a deployed router may have no parameter to train
-    still.training.train.clear();
-    still.training.rates.clear();
-    still.training.freeze.clear();
-    still.training.thaw.clear();
     Moments moments;
     if (!moments_run.empty()) moments = read_moments(moments_run);
-    LiveRun run(still, data_->vocabulary(), device, &moments);
+    LiveRun run(settings, data_->vocabulary(), device, &moments);
     load_by_name(run, folder / (step == 0 ? "weights.safetensors" : fmt::format("weights-{}.safetensors", step)),
                  task_.key);
     return run;

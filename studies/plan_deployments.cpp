@@ -56,6 +56,11 @@ class DeploymentPlanner {
     require(spec.step == 0 || std::count(kept.begin(), kept.end(), spec.step) > 0,
             "{}: the weights of step {} aren't kept: add it to training.keep_weights", where(), spec.step);
     DeploymentTask task{key, spec, source.settings, source.folder, source.moments_run, {}};
+    // Nothing trains, and a router that stands in may have no parameter that a pattern could name.
+    task.settings.training.train.clear();
+    task.settings.training.rates.clear();
+    task.settings.training.freeze.clear();
+    task.settings.training.thaw.clear();
     const Target target = target_named(run.settings.target);
     try {
       if (target.attention) task.settings.attention = overridden(source.settings.attention, spec.routing, "attention");
