@@ -16,7 +16,8 @@ std::string arm_class(const Study& study, const std::string& arm) {
   if (arm == "dense") return "arm-7";
   const auto found =
       std::find_if(study.arms.begin(), study.arms.end(), [&](const ArmSpec& a) { return a.name == arm; });
-  return fmt::format("arm-{}", (found - study.arms.begin()) % 7);
+  const auto place = found - study.arms.begin();
+  return fmt::format("arm-{}{}", place % 7, place % 14 < 7 ? "" : " again");
 }
 
 std::string verdict_class(const std::string& verdict) {
@@ -103,7 +104,11 @@ std::string report_page(const Study& study, const std::vector<RunRecord>& record
          section("losses", "Losses", curves(material) + arm_table(material)) +
          section("absorption", "Absorption",
                  swap_against_gap(material) + absorption_table(material) + severity_table(material)) +
+         section("doses", "Doses", doses(material)) +
+         section("deployments", "Deployments",
+                 deployment_costs(material) + transplants(material) + hardening(material)) +
          section("health", "Router health", health_table(material)) +
+         section("gradients", "Gradient account", gradient_accounts(material)) +
          section("confounds", "Confounds", confound_table(material)) +
          section("methods", "Methods", methods(material)) +
          section("provenance", "Provenance", provenance_table(material) + runs(material)) +

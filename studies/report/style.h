@@ -55,6 +55,10 @@ td.word{min-width:4rem}
 tbody th.word{min-width:9.5rem}
 figcaption{font-size:.86rem;line-height:1.5;color:var(--soft);max-width:60rem;margin-top:.5rem}
 .panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:8px 24px}
+.small-panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));gap:10px 22px}
+.small-panels .meta{margin:.1rem 0 .6rem}
+.matrices{display:flex;flex-wrap:wrap;gap:18px 30px}
+.matrices svg{flex:0 1 auto}
 svg{display:block;width:100%;height:auto}
 svg text{fill:var(--ink);font-size:12.5px}
 svg .inverse{fill:var(--paper);font-weight:600;font-size:11px}
@@ -76,6 +80,17 @@ svg .guide{stroke:var(--soft);stroke-width:.9;stroke-dasharray:2 4}
 .curve.arm-1{stroke-dasharray:7 3}.curve.arm-2{stroke-dasharray:2 3}.curve.arm-3{stroke-dasharray:9 3 2 3}
 .curve.arm-4{stroke-dasharray:12 4}.curve.arm-5{stroke-dasharray:5 2 1 2 1 2}.curve.arm-6{stroke-dasharray:4 4}
 .curve.arm-7{stroke-dasharray:1.5 2.5}
+.curve.again{stroke-width:1.1}
+.curve.thin{stroke-width:1.6}
+svg .leader{stroke:var(--mark,var(--soft));stroke-width:.8;opacity:.8}
+svg .label{font-size:11.5px}
+svg .fit{stroke:var(--mark);stroke-width:1.3;opacity:.8}
+svg .fit.target-moe{stroke-dasharray:7 3}svg .fit.target-both{stroke-dasharray:2 3}
+.heat{fill:var(--accent);stroke:var(--paper);stroke-width:1.5}.heat.gain{fill:var(--c1)}
+.heat-0{fill-opacity:.03}.heat-1{fill-opacity:.08}.heat-2{fill-opacity:.14}.heat-3{fill-opacity:.2}
+.heat-4{fill-opacity:.26}.heat-5{fill-opacity:.32}.heat-6{fill-opacity:.38}.heat-7{fill-opacity:.44}
+.heat-8{fill-opacity:.5}
+svg .diagonal{fill:none;stroke:var(--ink);stroke-width:2}
 .target-attention{--mark:var(--c0)}.target-moe{--mark:var(--c1)}.target-both{--mark:var(--c2)}
 details summary{cursor:pointer;font-family:Inter,"Segoe UI",Arial,"DejaVu Sans",sans-serif;font-size:.9rem;
 color:var(--accent)}

@@ -58,11 +58,11 @@ void Svg::text(Point at, const std::string& content, const std::string& style_cl
                        style_class, name(anchor), typeset(content));
 }
 
-void Svg::vertical_text(Point at, const std::string& content, const std::string& style_class) {
+void Svg::vertical_text(Point at, const std::string& content, const std::string& style_class, Anchor anchor) {
   body_ += fmt::format(
-      "<text x=\"{:.1f}\" y=\"{:.1f}\" transform=\"rotate(-90 {:.1f} {:.1f})\" class=\"{}\" text-anchor=\"middle\">{}"
+      "<text x=\"{:.1f}\" y=\"{:.1f}\" transform=\"rotate(-90 {:.1f} {:.1f})\" class=\"{}\" text-anchor=\"{}\">{}"
       "</text>\n",
-      at.x, at.y, at.x, at.y, style_class, typeset(content));
+      at.x, at.y, at.x, at.y, style_class, name(anchor), typeset(content));
 }
 
 void Svg::begin_clip(Point corner, double width, double height) {

@@ -24,8 +24,9 @@ class Svg {
   void polyline(const std::vector<Point>& points, const std::string& style_class);
   void polygon(const std::vector<Point>& points, const std::string& style_class);
   void text(Point at, const std::string& content, const std::string& style_class, Anchor anchor = Anchor::start);
-  /// Text that runs upwards, centred on `at`.
-  void vertical_text(Point at, const std::string& content, const std::string& style_class);
+  /// Text that runs upwards, centred on `at` (Anchor::start: from there on).
+  void vertical_text(Point at, const std::string& content, const std::string& style_class,
+                     Anchor anchor = Anchor::middle);
   /// What is drawn until end_clip() shows only inside the rectangle.
   void begin_clip(Point corner, double width, double height);
   void end_clip();

@@ -58,7 +58,7 @@ class StudyReportPage : public testing::Test {
     std::filesystem::create_directories(folder_);
     const Study study = synthetic::rich_study();
     const std::vector<RunRecord> records = synthetic::rich_records();
-    page_ = report_page(study, records, analyse(study, records, {"routing gap", "A/A"}, synthetic::rich_square()));
+    page_ = report_page(study, records, synthetic::rich_analysis(study, records));
   }
   void TearDown() override {
     if (!folder_.empty()) std::filesystem::remove_all(folder_);

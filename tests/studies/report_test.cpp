@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <map>
 #include <regex>
 
 #include "studies/report/html.h"
@@ -11,7 +12,7 @@ namespace absorb {
 namespace {
 
 std::string page(const Study& study, const std::vector<RunRecord>& records) {
-  return report_page(study, records, analyse(study, records, {"routing gap", "A/A"}, synthetic::rich_square()));
+  return report_page(study, records, synthetic::rich_analysis(study, records));
 }
 
 size_t occurrences(const std::string& text, const std::string& part) {
@@ -22,10 +23,20 @@ size_t occurrences(const std::string& text, const std::string& part) {
 
 TEST(StudiesReport, HoldsEveryPartOfTheStudy) {
   const std::string html = page(synthetic::rich_study(), synthetic::rich_records());
-  for (const char* id : {"answers", "gaps", "losses", "absorption", "health", "confounds", "methods", "provenance"})
+  for (const char* id : {"answers", "gaps", "losses", "absorption", "doses", "deployments", "health", "gradients",
+                         "confounds", "methods", "provenance"})
     EXPECT_EQ(occurrences(html, std::string("<section id=\"") + id + "\""), 1u) << id;
   EXPECT_EQ(occurrences(html, "<p class=\"note\""), 1u);
-  EXPECT_EQ(occurrences(html, "<svg "), 5u);  // forest, three panels, swap cost
+  for (const auto& [prefix, figures] : std::map<std::string, size_t>{
+           {"forest", 1},      // one for all
+           {"curve", 3},       // targets
+           {"swap", 1},        // one for all
+           {"dose", 4},        // two axes, gap and R
+           {"costs", 3},       // targets
+           {"transplant", 4},  // targets, and the scale
+           {"hardening", 3},   // targets
+           {"account", 11}})   // arms of three targets
+    EXPECT_EQ(occurrences(html, "<title id=\"" + prefix), figures) << prefix;
   EXPECT_EQ(occurrences(html, "<svg "), occurrences(html, "</desc>"));
   EXPECT_NE(html.find("0123456789abcdef0123456789abcdef01234567"), std::string::npos);
   EXPECT_NE(html.find("600 steps of 16 x 128 tokens"), std::string::npos);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "studies/analysis.h"
+#include "tests/studies/synthetic_deployments.h"
 
 namespace absorb::synthetic {
 
@@ -84,7 +85,8 @@ inline std::vector<RunRecord> small_records(int64_t seeds = 5) {
   return records;
 }
 
-/// What the page can show at all: three targets, the 2 x 2, four contrasts of every kind, curves, health, documents.
+/// What the page can show at all: three targets, the 2 x 2, contrasts of every kind, curves, health, documents,
+/// deployments, gradient accounts. Doses: rich_analysis().
 inline Study rich_study() {
   Study study = small_study();
   study.settings.name = "rich";
@@ -96,7 +98,9 @@ inline Study rich_study() {
                 {"random_attention", Settings::from_text("routing.attention.frozen = true", "rich"), {"both"}},
                 {"random_moe", Settings::from_text("routing.moe.frozen = true", "rich"), {"both"}}};
   study.contrasts = {contrast("routing gap", "learned", "random"), contrast("A/A", "random2", "random", false),
-                     contrast("added <later> & \"quoted\"", "learned", "random2", false)};
+                     contrast("added <later> & \"quoted\"", "learned", "random2", false),
+                     contrast("gap deployed hard", "learned", "random", false)};
+  study.contrasts.back().deployment = "hard";
   study.base = Settings::from_text(
       "[model]\nlayers = 2\nwidth = 128\ncontext = 128\n[routing]\nrouter = { type = \"bilinear\", rank = 32 }\n"
       "selection = { type = \"top_k\", k = 16 }\n[data]\ncorpus = \"dictionary.txt\"\n[training]\nsteps = 600\n"
@@ -107,11 +111,6 @@ inline Study rich_study() {
 
 inline TwoByTwo rich_square() {
   return {"learned", "random_attention", "random_moe", "random"};
-}
-
-/// Between -1 and 1, another for every number.
-inline double wave(double number) {
-  return std::sin(12.9898 * number + 78.233 * number * number);
 }
 
 inline void add_site(RunRecord& record, const std::string& site, bool experts, double shift) {
@@ -164,6 +163,11 @@ inline std::vector<RunRecord> rich_records(int64_t seeds = 5) {
   double number = 0;
   const auto add = [&](RunRecord record) {
     dress(record, ++number);
+    if (record.target == "both")
+      add_deployments(record, {"learned", "random", "random2", "random_attention", "random_moe"}, 6, number);
+    else if (record.target != "dense")
+      add_deployments(record, {"learned", "random", "random2"}, 6, number);
+    if (record.target != "dense") add_accounts(record, 50, number);
     records.push_back(std::move(record));
   };
   for (int64_t seed = 1; seed <= seeds; ++seed) {
@@ -184,6 +188,39 @@ inline std::vector<RunRecord> rich_records(int64_t seeds = 5) {
     add(routed("random_moe", "both", seed, base + 0.1 + noise(), 0.2));
   }
   return records;
+}
+
+/// Arms learned and random in attention and moe at every value of one axis. In the k-th cell (k = 0, 1, ...) the gap is
+/// 0.02 + 0.01 k nats in attention and twice that in moe, the swap cost 0.4 nats.
+inline Study dose_study(const std::string& axis, const std::vector<Json>& values) {
+  Study study = small_study();
+  AxisSpec spec{axis, values, {}};
+  for (const Json& value : values) spec.labels.push_back(value.dump());
+  study.axes = {spec};
+  return study;
+}
+
+inline std::vector<RunRecord> dose_records(const Study& study) {
+  std::vector<RunRecord> records;
+  for (int64_t seed = 1; seed <= 5; ++seed)
+    for (size_t k = 0; k < study.axes.front().labels.size(); ++k)
+      for (const std::string target : {"attention", "moe"}) {
+        const double noise = 0.004 * wave(static_cast<double>(seed) + 7 * static_cast<double>(k));
+        const double gap = (0.02 + 0.01 * static_cast<double>(k)) * (target == "moe" ? 2 : 1) + noise;
+        for (RunRecord record : {routed("learned", target, seed, 1.5, 0.4), routed("random", target, seed, 1.5 + gap, 0)}) {
+          record.cell = {{study.axes.front().key, study.axes.front().labels[k]}};
+          records.push_back(std::move(record));
+        }
+      }
+  return records;
+}
+
+/// The analysis of a rich study, with the doses of a rank and of a trajectory, which take studies of their own.
+inline StudyAnalysis rich_analysis(const Study& study, const std::vector<RunRecord>& records) {
+  StudyAnalysis analysis = analyse(study, records, {"routing gap", "A/A", "gap deployed hard"}, rich_square());
+  for (const Study& dose : {dose_study("routing.router.rank", {2, 4, 8, 16}), dose_study("training.steps", {150, 600, 2400})})
+    for (DoseResult& result : analyse(dose, dose_records(dose), {}).doses) analysis.doses.push_back(std::move(result));
+  return analysis;
 }
 
 }  // namespace absorb::synthetic
