@@ -96,7 +96,8 @@ std::string quantity_label(const SeverityResult& severity) {
 }
 
 std::string answer(const ContrastResult& contrast) {
-  const std::string where = with_cell(contrast.target, contrast.cell);
+  const std::string where = with_cell(contrast.target, contrast.cell) +
+                            (contrast.deployment.empty() ? "" : ", deployed " + contrast.deployment);
   if (contrast.paired.n == 0)
     return fmt::format("{} ({}): no seed of both {} and {} is done yet.", contrast.name, where, contrast.treatment,
                        contrast.control);

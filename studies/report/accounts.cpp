@@ -15,16 +15,18 @@ namespace absorb::report {
 namespace {
 
 constexpr double width = 340, height = 236;
-constexpr Frame frame{44, 242, 30, 188};
+constexpr Frame frame{44, 222, 30, 188};
 constexpr double decades = 8;  // below the largest norm; what is smaller lies under the panel
+
+constexpr size_t most_open = 36;  // panels that stand open on the page
 
 /// The parts shown, in the order of their colours and dashes.
 struct Part {
   const char* key;
   const char* label;
 };
-constexpr std::array<Part, 8> parts{{{"attention_router", "attn. router"},
-                                     {"expert_router", "exp. router"},
+constexpr std::array<Part, 8> parts{{{"attention_router", "attention router"},
+                                     {"expert_router", "expert router"},
                                      {"q", "q"},
                                      {"k", "k"},
                                      {"v", "v"},
@@ -126,7 +128,12 @@ std::string draw_panel(const Panel& panel, const Ranges& ranges, size_t number) 
   return svg.html();
 }
 
-/// "attention_router: exactly 0 at every step; v: exactly 0 at 3 of 50 accounts", or that none was.
+std::string label_of(const std::string& key) {
+  const auto found = std::find_if(parts.begin(), parts.end(), [&key](const Part& part) { return key == part.key; });
+  return found == parts.end() ? key : found->label;
+}
+
+/// "attention router: exactly 0 at every step; v: exactly 0 at 3 of 50 accounts", or that none was.
 std::string zeros(const Group& group) {
   std::map<std::string, int64_t> zero, all;
   for (const RunRecord* run : group.done)
@@ -137,7 +144,7 @@ std::string zeros(const Group& group) {
     }
   std::string out;
   for (const auto& [part, count] : zero)
-    out += (out.empty() ? "" : "; ") + part + ": exactly 0 at " +
+    out += (out.empty() ? "" : "; ") + label_of(part) + ": exactly 0 at " +
            (count >= all[part] ? "every step" : fmt::format("{} of {} accounts", count, all[part]));
   return out.empty() ? "No part's gradient was exactly 0." : out + ".";
 }
@@ -168,10 +175,14 @@ std::string gradient_accounts(const Material& material) {
                                                 : draw_panel(panels[i], ranges, i));
     out += "<p class=\"meta account\">" + typeset(zeros(group) + displacement(group)) + "</p>\n</div>\n";
   }
-  return figure(out + "</div>\n",
-                "Norm of the loss gradient in each part before clipping, mean over seeds, one panel a target and arm on "
-                "the same axes. A step at which every seed's norm is exactly 0 has no point. Router displacement: "
-                "|now - initial| over |initial|, mean +/- sd over seeds.");
+  return folded(
+      fmt::format("Gradient accounts of {} targets, arms and cells", panels.size()),
+      figure(out + "</div>\n",
+             "Norm of the loss gradient in each part before clipping, mean over seeds, one panel a target and arm on "
+             "the same axes. A step at which every seed's norm is exactly 0 has no point; such accounts are counted "
+             "over all seeds. Router displacement: "
+             "|now - initial| over |initial|, mean +/- sd over seeds."),
+      panels.size() > most_open);
 }
 
 }  // namespace absorb::report

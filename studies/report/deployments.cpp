@@ -14,7 +14,7 @@ namespace {
 using enum Table::Kind;
 
 constexpr double width = 860, left = 190, right = 560, row_height = 20, head_height = 26, title_height = 26, foot = 46;
-constexpr size_t most_open = 60;  // rows that stand open on the page
+constexpr size_t most_open = 60, most_open_rows = 24;  // dots, and rows of the table, that stand open on the page
 
 std::string or_nothing(double value, int digits) {
   return std::isfinite(value) ? number(value, digits) : "";
@@ -27,20 +27,20 @@ void add_rows(Table& table, const DeploymentSummary& row) {
   bool first = true;
   for (const auto& [kind, a] : agreement) {
     const auto once = [&first](const std::string& text) { return first ? text : std::string(); };
-    table.row({row.target == "both" && !kind.empty() ? "both: " + kind : row.target, row.arm, cell_label(row.cell),
-               row.key, once(std::to_string(row.loss.n)), once(number(row.loss.mean)),
-               once(signed_number(row.cost.mean)), once(bracketed(row.cost.ci95)),
-               once(row.open_cost.n > 0 ? signed_number(row.open_cost.mean) : ""),
-               once(or_nothing(row.compounding.mean, 2)), or_nothing(a.f1, 3), or_nothing(a.jaccard, 3),
-               or_nothing(a.retained_mass, 3), or_nothing(a.oracle_mass, 3),
-               once(or_nothing(row.gain_correlation.mean, 3))});
+    table.row(
+        {row.target == "both" && !kind.empty() ? "both: " + kind : row.target, row.arm, cell_label(row.cell), row.key,
+         once(std::to_string(row.loss.n)), once(number(row.loss.mean)), once(signed_number(row.cost.mean)),
+         once(bracketed(row.cost.ci95)), once(row.open_cost.n > 0 ? signed_number(row.open_cost.mean) : ""),
+         once(or_nothing(row.compounding.mean, 2)), or_nothing(a.f1, 3), or_nothing(a.jaccard, 3),
+         or_nothing(a.retained_mass, 3), or_nothing(a.oracle_mass, 3), once(or_nothing(row.gain_correlation.mean, 3))});
     first = false;
   }
 }
 
 std::string table_of(const std::vector<DeploymentSummary>& rows) {
   Table table(
-      "Deployments: trained weights evaluated under another routing. Cost: deployed minus native loss in nats per token "
+      "Deployments: trained weights evaluated under another routing. Cost: deployed minus native loss in nats per "
+      "token "
       "over n seeds, with its 95 % t interval. Open loop: the cost with routings recorded from the native pass; "
       "compounding: closed over open cost. F1, Jaccard: with the oracle's choices of the same budget. Mass: share of "
       "the layer's own preference on what is kept, beside what the oracle's choices hold. Gain correlation: of scores "
@@ -152,9 +152,10 @@ std::string dot_plots(const Material& material) {
 std::string deployment_costs(const Material& material) {
   const auto& rows = material.analysis.deployments;
   if (rows.empty()) return "";
-  const std::string all = dot_plots(material) + table_of(rows);
-  if (rows.size() <= most_open) return all;
-  return fmt::format("<details>\n<summary>Costs of all {} deployments</summary>\n{}</details>\n", rows.size(), all);
+  const auto dots = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.key == row.deployment; });
+  return folded("Costs of every deployment, arm and target", dot_plots(material),
+                static_cast<size_t>(dots) > most_open) +
+         folded("Table of every deployment", table_of(rows), rows.size() > most_open_rows);
 }
 
 }  // namespace absorb::report

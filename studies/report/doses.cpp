@@ -30,6 +30,10 @@ double place_of(const DoseResult& row, double dose) {
   return row.logarithmic ? std::log2(dose) : dose;
 }
 
+bool alike(const DoseResult& a, const DoseResult& b) {
+  return a.contrast == b.contrast && a.axis == b.axis && a.rest == b.rest;
+}
+
 /// Targets of one contrast, axis and quantity, which share a panel.
 std::vector<Rows> panels_of(const std::vector<DoseResult>& doses) {
   std::vector<Rows> panels;
@@ -37,8 +41,7 @@ std::vector<Rows> panels_of(const std::vector<DoseResult>& doses) {
     if (row.dose != "value") continue;
     auto found = std::find_if(panels.begin(), panels.end(), [&row](const Rows& rows) {
       const DoseResult& first = *rows.front();
-      return first.contrast == row.contrast && first.axis == row.axis && first.rest == row.rest &&
-             first.quantity == row.quantity && first.logarithmic == row.logarithmic;
+      return alike(first, row) && first.quantity == row.quantity && first.logarithmic == row.logarithmic;
     });
     if (found == panels.end()) found = panels.insert(panels.end(), Rows{});
     found->push_back(&row);
@@ -46,8 +49,10 @@ std::vector<Rows> panels_of(const std::vector<DoseResult>& doses) {
   return panels;
 }
 
+/// The axis of a gap holds 0, where nothing is lost; that of R shows what there is.
 Scale values_of(const Rows& rows) {
-  double low = 0, high = 0;
+  const bool from_zero = rows.front()->quantity == "gap";
+  double low = from_zero ? 0 : INFINITY, high = from_zero ? 0 : -INFINITY;
   for (const DoseResult* row : rows)
     for (const Summary& point : row->points) {
       const Estimate at = estimate_at(0, point);
@@ -121,15 +126,15 @@ void draw_doses(Svg& svg, const Rows& rows, const Scale& x) {
 
 std::string draw_panel(const Rows& rows, size_t number) {
   const DoseResult& first = *rows.front();
-  const std::string title = fmt::format("{}, {}{}", first.contrast, first.quantity,
+  const std::string title = fmt::format("{}: {} against {}{}", first.contrast, first.quantity, last_part(first.axis),
                                         first.rest.empty() ? "" : " at " + cell_label(first.rest));
-  Svg svg(fmt::format("dose{}", number), width, height, title + " against " + first.axis,
+  Svg svg(fmt::format("dose{}", number), width, height, title,
           "One mark a dose and target with a bar of one standard deviation over seeds, and the fitted line. The table "
           "below holds the slopes.");
   const Scale x = places_of(rows), y = values_of(rows);
   svg.text({frame.left, 20}, shortened(title, 62), "strong");
   draw_value_axis(svg, frame, y, 5, unit_of(first));
-  svg.line({frame.left, y(0)}, {frame.right, y(0)}, "zero");
+  if (y.low() <= 0 && y.high() >= 0) svg.line({frame.left, y(0)}, {frame.right, y(0)}, "zero");
   draw_doses(svg, rows, x);
   for (size_t i = 0; i < rows.size(); ++i) {
     const double shift = apart * (static_cast<double>(i) - (static_cast<double>(rows.size()) - 1) / 2);
@@ -143,9 +148,8 @@ std::string draw_panel(const Rows& rows, size_t number) {
 
 std::string slopes(const Rows& rows) {
   const DoseResult& first = *rows.front();
-  std::string out = fmt::format("{} against {}{}, {}: slope {}", first.contrast, last_part(first.axis),
-                                first.rest.empty() ? "" : " at " + cell_label(first.rest), first.quantity,
-                                first.logarithmic ? "for each doubling " : "");
+  std::string out = fmt::format(" Slope of {} for each {}: ", first.quantity == "gap" ? "the gap in nats" : "R",
+                                first.logarithmic ? "doubling" : "unit");
   for (size_t i = 0; i < rows.size(); ++i)
     out += fmt::format("{}{} {} {} (n = {})", i > 0 ? "; " : "", rows[i]->target, signed_number(rows[i]->slope),
                        bracketed(rows[i]->ci95), rows[i]->n);
@@ -171,17 +175,21 @@ std::string dose_table(const std::vector<DoseResult>& doses) {
 
 std::string doses(const Material& material) {
   const std::vector<Rows> panels = panels_of(material.analysis.doses);
-  std::string content, caption;
-  for (size_t i = 0; i < panels.size(); ++i) {
-    content += draw_panel(panels[i], i);
-    caption += slopes(panels[i]) + ' ';
+  std::string out;
+  for (size_t i = 0; i < panels.size();) {  // the panels of one contrast and axis make one figure
+    const DoseResult& first = *panels[i].front();
+    std::string content = "<div class=\"panels\">\n";
+    std::string caption =
+        "Marks and bars: mean +/- 1 sd over seeds. Line: mean of the slopes fitted for every seed, through the middle "
+        "of "
+        "the marks; in brackets: 95 % t interval.";
+    for (; i < panels.size() && alike(first, *panels[i].front()); ++i) {
+      content += draw_panel(panels[i], i);
+      caption += slopes(panels[i]);
+    }
+    out += figure(content + "</div>\n", caption);
   }
-  if (!content.empty())
-    content = figure("<div class=\"panels\">\n" + content + "</div>\n",
-                     "Marks and bars: mean +/- 1 sd over seeds. Line: the mean of the slopes fitted for every seed, "
-                     "through the middle of the marks; below, with its 95 % t interval. " +
-                         caption);
-  return content + dose_table(material.analysis.doses);
+  return out + dose_table(material.analysis.doses);
 }
 
 }  // namespace absorb::report

@@ -93,7 +93,9 @@ void draw_ground(Svg& svg, const Scale& x, const Rows& block, double top) {
 
 void draw_block(Svg& svg, const Scale& x, const Rows& block, double& y) {
   const ContrastResult& first = *block.front();
-  svg.text({0, y + 19}, fmt::format("{} ({}): {} against {}", first.name, kind(first), first.treatment, first.control),
+  svg.text({0, y + 19},
+           fmt::format("{} ({}): {} against {}{}", first.name, kind(first), first.treatment, first.control,
+                       first.deployment.empty() ? "" : ", deployed " + first.deployment),
            "strong");
   y += head_height;
   draw_ground(svg, x, block, y);

@@ -12,7 +12,9 @@ namespace absorb::report {
 namespace {
 
 constexpr double width = 520, height = 300;
-constexpr Frame frame{62, 372, 34, 246};
+constexpr Frame frame{62, 338, 34, 246};
+
+constexpr size_t most_open = 3;  // deployments that stand open on the page
 
 /// What the first r layers cost, r = 0 ... layers: element r over the seeds.
 struct Line {
@@ -121,20 +123,21 @@ std::string draw_panel(const Material& material, const Panel& panel, const Range
 }  // namespace
 
 std::string hardening(const Material& material) {
-  std::string out;
-  size_t number = 0;
+  std::string open, more;
+  size_t number = 0, figures = 0;
   for (const Panels& deployment : panels_of(material)) {
     const Ranges ranges = ranges_of(deployment.panels);
     std::string content = "<div class=\"panels\">\n";
     for (const Panel& panel : deployment.panels)
       content += draw_panel(material, panel, ranges, fmt::format("hardening{}", number++));
-    out += figure(content + "</div>\n",
-                  fmt::format("Partial hardening, {}: what it costs to deploy the first r layers alone, in nats per "
-                              "token above the native loss (r = 0), one panel a target on the same axes. Line: mean "
-                              "over n seeds; band: +/- 1 sd of the difference, paired by seed.",
-                              deployment.key));
+    (figures++ < most_open ? open : more) +=
+        figure(content + "</div>\n",
+               fmt::format("Partial hardening, {}: what it costs to deploy the first r layers alone, in nats per "
+                           "token above the native loss (r = 0), one panel a target on the same axes. Line: mean "
+                           "over n seeds; band: +/- 1 sd of the difference, paired by seed.",
+                           deployment.key));
   }
-  return out;
+  return open + folded("Partial hardening of the other deployments", more, true);
 }
 
 }  // namespace absorb::report

@@ -110,6 +110,11 @@ std::string section(const std::string& id, const std::string& heading, const std
       typeset(heading), body);
 }
 
+std::string folded(const std::string& summary, const std::string& content, bool fold) {
+  if (!fold || content.empty()) return content;
+  return "<details>\n<summary>" + typeset(summary) + "</summary>\n" + content + "</details>\n";
+}
+
 std::string figure(const std::string& content, const std::string& caption) {
   return fmt::format("<figure>\n{}<figcaption>{}</figcaption>\n</figure>\n", content, typeset(caption));
 }

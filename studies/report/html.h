@@ -37,6 +37,8 @@ class Table {
 
 /// <section> with a heading; nothing for an empty body.
 std::string section(const std::string& id, const std::string& heading, const std::string& body);
+/// The content, which is already HTML, behind a line to click on where `fold` says so.
+std::string folded(const std::string& summary, const std::string& content, bool fold);
 /// <figure>: content that is already HTML, and a caption that is typeset.
 std::string figure(const std::string& content, const std::string& caption);
 

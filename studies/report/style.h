@@ -57,7 +57,7 @@ figcaption{font-size:.86rem;line-height:1.5;color:var(--soft);max-width:60rem;ma
 .panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:8px 24px}
 .small-panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));gap:10px 22px}
 .small-panels .meta{margin:.1rem 0 .6rem}
-.matrices{display:flex;flex-wrap:wrap;gap:18px 30px}
+.matrices{display:flex;flex-wrap:wrap;align-items:flex-start;gap:18px 30px}
 .matrices svg{flex:0 1 auto}
 svg{display:block;width:100%;height:auto}
 svg text{fill:var(--ink);font-size:12.5px}

@@ -12,7 +12,7 @@ namespace {
 using enum Table::Kind;
 
 std::string what(const ContrastResult& row) {
-  return fmt::format("{} ({})", row.name, kind(row));
+  return fmt::format("{} ({}{})", row.name, kind(row), row.deployment.empty() ? "" : ", deployed " + row.deployment);
 }
 
 std::string gap_table(const std::vector<ContrastResult>& contrasts) {

@@ -14,12 +14,13 @@
 namespace absorb::report {
 namespace {
 
-constexpr double square = 58, left = 176, top = 152;
+constexpr double square = 58, character = 7;
+constexpr size_t longest_name = 20;
 constexpr int levels = 8;  // heat-0 ... heat-8 of report/style.h
 
 /// cost[backbone][routers]: mean cost in nats over seeds.
 struct Matrix {
-  std::string title, deployment;
+  std::string title;
   std::vector<std::string> rows, columns;
   std::map<std::string, std::map<std::string, double>> cost;
 };
@@ -36,11 +37,9 @@ std::vector<Matrix> matrices_of(const Material& material) {
   std::vector<Matrix> matrices;
   for (const DeploymentSummary& row : material.analysis.deployments) {
     if (!row.key.starts_with(row.deployment + '.') || !std::isfinite(row.cost.mean)) continue;
-    const std::string title = with_cell(row.target, row.cell);
-    auto found = std::find_if(matrices.begin(), matrices.end(), [&](const Matrix& matrix) {
-      return matrix.title == title && matrix.deployment == row.deployment;
-    });
-    if (found == matrices.end()) found = matrices.insert(matrices.end(), Matrix{title, row.deployment, {}, {}, {}});
+    const std::string title = fmt::format("{}: {}", with_cell(row.target, row.cell), row.deployment);
+    auto found = std::find_if(matrices.begin(), matrices.end(), [&](const Matrix& m) { return m.title == title; });
+    if (found == matrices.end()) found = matrices.insert(matrices.end(), Matrix{title, {}, {}, {}});
     found->cost[row.arm][row.key.substr(row.deployment.size() + 1)] = row.cost.mean;
   }
   for (Matrix& matrix : matrices) {
@@ -75,10 +74,20 @@ void draw_square(Svg& svg, Point corner, double cost, double largest) {
            Svg::Anchor::middle);
 }
 
+/// Where the squares begin: beside the names of the rows, below those of the columns.
+Point corner_of(const Matrix& matrix) {
+  const auto reach = [](const std::vector<std::string>& names) {
+    size_t longest = 0;
+    for (const std::string& name : names) longest = std::max(longest, std::min(name.size(), longest_name));
+    return character * static_cast<double>(longest);
+  };
+  return {std::max(84.0, reach(matrix.rows) + 12), 54 + reach(matrix.columns)};
+}
+
 /// The matrix's squares; those where an arm keeps its own routers are outlined last, over their neighbours.
-void draw_squares(Svg& svg, const Matrix& matrix, double largest) {
-  const auto corner = [](size_t row, size_t column) {
-    return Point{left + square * static_cast<double>(column), top + square * static_cast<double>(row)};
+void draw_squares(Svg& svg, const Matrix& matrix, Point from, double largest) {
+  const auto corner = [from](size_t row, size_t column) {
+    return Point{from.x + square * static_cast<double>(column), from.y + square * static_cast<double>(row)};
   };
   for (size_t i = 0; i < matrix.rows.size(); ++i)
     for (size_t j = 0; j < matrix.columns.size(); ++j) {
@@ -92,22 +101,23 @@ void draw_squares(Svg& svg, const Matrix& matrix, double largest) {
 }
 
 std::string draw(const Matrix& matrix, double largest, size_t number) {
+  const auto [left, top] = corner_of(matrix);
   const double wide = square * static_cast<double>(matrix.columns.size()),
                tall = square * static_cast<double>(matrix.rows.size());
-  Svg svg(fmt::format("transplant{}", number), std::max(left + wide + 4, 420.0), top + tall + 6,
-          fmt::format("Transplant matrix {}: {}", matrix.deployment, matrix.title),
+  Svg svg(fmt::format("transplant{}", number), std::max(left + wide + 4, 250.0), top + tall + 6,
+          "Transplant matrix: " + matrix.title,
           "Heat map: one row for each arm's trained weights, one column for the arm whose trained routers stand in; "
-          "each square holds the cost in nats per token. The table above holds the same numbers.");
+          "each square holds the cost in nats per token. The table of deployments holds the same numbers.");
   svg.text({0, 16}, matrix.title, "strong");
   svg.text({left, 36}, "routers of", "soft");
   svg.text({left - 10, top - 10}, "weights of", "soft", Svg::Anchor::end);
   for (size_t j = 0; j < matrix.columns.size(); ++j)
-    svg.vertical_text({left + square * (static_cast<double>(j) + 0.5) + 4, top - 8}, shortened(matrix.columns[j], 16),
-                      "", Svg::Anchor::start);
+    svg.vertical_text({left + square * (static_cast<double>(j) + 0.5) + 4, top - 8},
+                      shortened(matrix.columns[j], longest_name), "", Svg::Anchor::start);
   for (size_t i = 0; i < matrix.rows.size(); ++i)
-    svg.text({left - 10, top + square * (static_cast<double>(i) + 0.5) + 4}, shortened(matrix.rows[i], 24), "",
-             Svg::Anchor::end);
-  draw_squares(svg, matrix, largest);
+    svg.text({left - 10, top + square * (static_cast<double>(i) + 0.5) + 4}, shortened(matrix.rows[i], longest_name),
+             "", Svg::Anchor::end);
+  draw_squares(svg, matrix, {left, top}, largest);
   return svg.html();
 }
 

@@ -207,7 +207,8 @@ inline std::vector<RunRecord> dose_records(const Study& study) {
       for (const std::string target : {"attention", "moe"}) {
         const double noise = 0.004 * wave(static_cast<double>(seed) + 7 * static_cast<double>(k));
         const double gap = (0.02 + 0.01 * static_cast<double>(k)) * (target == "moe" ? 2 : 1) + noise;
-        for (RunRecord record : {routed("learned", target, seed, 1.5, 0.4), routed("random", target, seed, 1.5 + gap, 0)}) {
+        for (RunRecord record :
+             {routed("learned", target, seed, 1.5, 0.4), routed("random", target, seed, 1.5 + gap, 0)}) {
           record.cell = {{study.axes.front().key, study.axes.front().labels[k]}};
           records.push_back(std::move(record));
         }
@@ -218,7 +219,8 @@ inline std::vector<RunRecord> dose_records(const Study& study) {
 /// The analysis of a rich study, with the doses of a rank and of a trajectory, which take studies of their own.
 inline StudyAnalysis rich_analysis(const Study& study, const std::vector<RunRecord>& records) {
   StudyAnalysis analysis = analyse(study, records, {"routing gap", "A/A", "gap deployed hard"}, rich_square());
-  for (const Study& dose : {dose_study("routing.router.rank", {2, 4, 8, 16}), dose_study("training.steps", {150, 600, 2400})})
+  for (const Study& dose :
+       {dose_study("routing.router.rank", {2, 4, 8, 16}), dose_study("training.steps", {150, 600, 2400})})
     for (DoseResult& result : analyse(dose, dose_records(dose), {}).doses) analysis.doses.push_back(std::move(result));
   return analysis;
 }

@@ -34,7 +34,8 @@ inline DeploymentRecord& deploy(RunRecord& record, const std::string& deployment
 /// "hard" in both loops with partial hardening of `layers` layers, and a transplant of the routers of every arm: an
 /// arm's own cost nothing, the others the more, the farther they stand in the list.
 inline void add_deployments(RunRecord& record, const std::vector<std::string>& arms, int64_t layers, double number) {
-  const double cost = (record.arm == "learned" ? 0.21 : 0.05) * (record.target == "moe" ? 1.6 : 1) + 0.01 * wave(number);
+  const double cost =
+      (record.arm == "learned" ? 0.21 : 0.05) * (record.target == "moe" ? 1.6 : 1) + 0.01 * wave(number);
   DeploymentRecord& hard = deploy(record, "hard", "hard", cost);
   hard.open = record.val_loss + 0.7 * cost;
   hard.compounding = 1 / 0.7;
@@ -54,8 +55,8 @@ inline void add_deployments(RunRecord& record, const std::vector<std::string>& a
   }
 }
 
-/// `accounts` of them. Frozen routers have none of their own; the learned attention router's gradient is exactly zero in
-/// target attention, that of v in the first account alone.
+/// `accounts` of them. Frozen routers have none of their own; the learned attention router's gradient is exactly zero
+/// in target attention, that of v in the first account alone.
 inline void add_accounts(RunRecord& record, int64_t accounts, double number) {
   const bool learned = record.arm == "learned";
   for (int64_t i = 0; i < accounts; ++i) {
@@ -65,8 +66,8 @@ inline void add_accounts(RunRecord& record, int64_t accounts, double number) {
     const auto norm = [&](const std::string& part, double size) {
       const double noise = 1 + 0.2 * wave(number + static_cast<double>(i));
       const double value = learned && part == "attention_router" && record.target == "attention" ? 0
-                           : part == "v" && i == 0                                              ? 0
-                                                                                                : size * decay * noise;
+                           : part == "v" && i == 0                                               ? 0
+                                                                                                 : size * decay * noise;
       point.values["grad_norm/" + part] = value;
       if (value == 0) point.zero_gradient.push_back(part);
     };
