@@ -165,6 +165,31 @@ std::string doses(const StudyAnalysis& analysis) {
          table.text(table_width);
 }
 
+/// Target both has a line for each kind of routing.
+std::string agreement(const StudyAnalysis& analysis) {
+  TextTable table = columns({{"target", words},
+                             {"arm", words},
+                             {"cell", words},
+                             {"deployment", words},
+                             {"F1", right},
+                             {"Jaccard", right},
+                             {"mass", right},
+                             {"of", right}});
+  bool empty = true;
+  for (const DeploymentSummary& row : analysis.deployments)
+    for (const auto& [kind, a] : row.agreement) {
+      table.row({row.target == "both" ? "both: " + kind : row.target, row.arm, cell_label(row.cell), row.key,
+                 number(a.f1, 3), number(a.jaccard, 3), number(a.retained_mass, 3), number(a.oracle_mass, 3)});
+      empty = false;
+    }
+  if (empty) return "";
+  return wrapped(
+             "Agreement with the oracle's choices of the same budget; mass: share of the layer's own preference on "
+             "what is kept, of what the oracle's choices hold",
+             table_width, " ", " ") +
+         table.text(table_width);
+}
+
 std::string deployments(const StudyAnalysis& analysis) {
   if (analysis.deployments.empty()) return "";
   TextTable table = columns({{"target", words},
@@ -175,30 +200,14 @@ std::string deployments(const StudyAnalysis& analysis) {
                              {"loss", right},
                              {"cost", right},
                              {"95 % interval", left},
-                             {"open", right},
-                             {"F1", right},
-                             {"mass", right},
-                             {"of", right}});
-  for (const DeploymentSummary& row : analysis.deployments) {
-    bool first = true;
-    auto agreement = row.agreement;
-    if (agreement.empty()) agreement[""] = {NAN, NAN, NAN, NAN, NAN};
-    for (const auto& [kind, a] : agreement) {  // target both has a line for each kind of routing
-      const std::string target = row.target == "both" && !kind.empty() ? "both: " + kind : row.target;
-      table.row(
-          {target, row.arm, cell_label(row.cell), row.key, first ? std::to_string(row.loss.n) : "",
-           first ? number(row.loss.mean) : "", first ? signed_number(row.cost.mean) : "",
-           first ? bracketed(row.cost.ci95) : "", first && row.open_cost.n > 0 ? signed_number(row.open_cost.mean) : "",
-           std::isfinite(a.f1) ? number(a.f1, 3) : "", std::isfinite(a.retained_mass) ? number(a.retained_mass, 3) : "",
-           std::isfinite(a.oracle_mass) ? number(a.oracle_mass, 3) : ""});
-      first = false;
-    }
-  }
+                             {"open", right}});
+  for (const DeploymentSummary& row : analysis.deployments)
+    table.row({row.target, row.arm, cell_label(row.cell), row.key, std::to_string(row.loss.n), number(row.loss.mean),
+               signed_number(row.cost.mean), bracketed(row.cost.ci95),
+               row.open_cost.n > 0 ? signed_number(row.open_cost.mean) : ""});
   return "\nDEPLOYMENTS: trained weights under another routing; cost = deployed - native loss, in nats\n" +
-         table.text(table_width) +
-         paragraph(
-             "open: cost with routings recorded from the native pass. F1 with the oracle's choices of the same "
-             "budget; mass: share of the layer's own preference on what is kept, of what the oracle's choices hold.");
+         table.text(table_width) + paragraph("open: cost with routings recorded from the native pass.") +
+         agreement(analysis);
 }
 
 std::string concentration(const StudyAnalysis& analysis) {

@@ -70,7 +70,12 @@ void draw_end_labels(Svg& svg, const Frame& frame, std::vector<EndLabel> labels)
 }
 
 std::string shortened(const std::string& text, size_t most) {
-  return text.size() <= most ? text : text.substr(0, most - 1) + "\u2026";
+  if (text.size() <= most) return text;
+  const auto whole = [&text](size_t at) {  // not within a character
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
+    return at;
+  };
+  return text.substr(0, whole(most / 2)) + "\u2026" + text.substr(whole(text.size() - (most - most / 2) + 1));
 }
 
 }  // namespace absorb::report

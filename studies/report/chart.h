@@ -37,7 +37,8 @@ struct EndLabel {
 /// Right of the frame, each with a leader from its line's end; moved apart where they would overlap.
 void draw_end_labels(Svg& svg, const Frame& frame, std::vector<EndLabel> labels);
 
-/// At most `most` characters, the last of them an ellipsis where something was cut.
+/// At most about `most` characters (bytes of UTF-8), with an ellipsis in the middle where something was cut: names of
+/// arms differ at their ends.
 std::string shortened(const std::string& text, size_t most);
 
 }  // namespace absorb::report

@@ -95,7 +95,7 @@ Scale axis_of(const std::vector<DeploymentSummary>& rows) {
 }
 
 void draw_row(Svg& svg, const Scale& x, const DeploymentSummary& row, double y, const std::string& mark) {
-  svg.text({14, y + 4}, shortened(row.arm, 24), "");
+  svg.text({14, y + 4}, shortened(row.arm, 21), "");
   if (row.cost.ci95) {
     const double from = std::max(row.cost.ci95->low, x.low()), to = std::min(row.cost.ci95->high, x.high());
     svg.line({x(from), y}, {x(to), y}, "whisker " + mark);

@@ -12,7 +12,7 @@ namespace absorb::report {
 namespace {
 
 constexpr double width = 520, height = 300;
-constexpr Frame frame{62, 338, 34, 246};
+constexpr Frame frame{62, 330, 34, 246};
 
 constexpr size_t most_open = 3;  // deployments that stand open on the page
 
@@ -88,6 +88,16 @@ Ranges ranges_of(const std::vector<Panel>& panels) {
   return ranges;
 }
 
+/// "n = 5", or "n = 3 to 5" where the arms differ.
+std::string seeds_of(const Panel& panel) {
+  int64_t least = panel.lines.front().rise.back().n, most = least;
+  for (const Line& line : panel.lines) {
+    least = std::min(least, line.rise.back().n);
+    most = std::max(most, line.rise.back().n);
+  }
+  return least == most ? fmt::format("n = {}", most) : fmt::format("n = {} to {}", least, most);
+}
+
 std::string draw_panel(const Material& material, const Panel& panel, const Ranges& ranges, const std::string& id) {
   Svg svg(id, width, height, "Partial hardening: " + panel.title,
           "Loss minus the native loss in nats per token against the number of layers deployed, one line an arm with a "
@@ -95,7 +105,7 @@ std::string draw_panel(const Material& material, const Panel& panel, const Range
   const double air = 0.05 * (ranges.high - ranges.low);
   const Scale x(0, static_cast<double>(ranges.layers), frame.left, frame.right),
       y(ranges.low - air, ranges.high + air, frame.bottom, frame.top);
-  svg.text({frame.left, 20}, panel.title, "strong");
+  svg.text({frame.left, 20}, fmt::format("{} ({})", panel.title, seeds_of(panel)), "strong");
   draw_value_axis(svg, frame, y, 5, "loss - native, nats per token");
   std::vector<double> places;
   std::vector<std::string> labels;
@@ -112,9 +122,7 @@ std::string draw_panel(const Material& material, const Panel& panel, const Range
     const std::string mark = arm_class(material.study, line.arm);
     draw_band(svg, points, y, mark);
     if (!std::isfinite(points.back().mean)) continue;
-    ends.push_back({fmt::format("{} (n = {})", shortened(line.arm, 17), line.rise.back().n),
-                    {points.back().x, y(points.back().mean)},
-                    mark});
+    ends.push_back({shortened(line.arm, 22), {points.back().x, y(points.back().mean)}, mark});
   }
   draw_end_labels(svg, frame, std::move(ends));
   return svg.html();

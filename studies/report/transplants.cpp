@@ -14,7 +14,7 @@
 namespace absorb::report {
 namespace {
 
-constexpr double square = 58, character = 7;
+constexpr double square = 58, character = 7.9;
 constexpr size_t longest_name = 20;
 constexpr int levels = 8;  // heat-0 ... heat-8 of report/style.h
 

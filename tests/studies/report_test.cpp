@@ -3,6 +3,7 @@
 #include <map>
 #include <regex>
 
+#include "studies/report/chart.h"
 #include "studies/report/html.h"
 #include "studies/report/page.h"
 #include "studies/report/svg.h"
@@ -118,7 +119,8 @@ TEST(StudiesReport, HardeningLinesHaveAPointForEveryNumberOfLayers) {
   const std::vector<std::string> lines = matches(svg, "<polyline points=\"([^\"]*)\"");
   ASSERT_EQ(lines.size(), 3u);                                                          // arms
   for (const std::string& line : lines) EXPECT_EQ(occurrences(line, ","), 7u) << line;  // 6 layers
-  EXPECT_NE(svg.find(">learned (n\u00A0=\u00A05)</text>"), std::string::npos);
+  EXPECT_NE(svg.find(">learned</text>"), std::string::npos);
+  EXPECT_NE(svg.find(">attention (n\u00A0=\u00A05)</text>"), std::string::npos);
 }
 
 TEST(StudiesReport, DosesSayTheirSlopes) {
@@ -192,6 +194,12 @@ TEST(StudiesReport, TypesetsSignsButNotNamesAndDates) {
   EXPECT_EQ(report::typeset("frozen = true (n = 5)"), "frozen = true (n\u00A0=\u00A05)");
   EXPECT_EQ(report::typeset("-"), "\u2013");
   EXPECT_EQ(report::escape("<a href=\"x\">&'"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
+}
+
+TEST(StudiesReport, LongNamesKeepBothTheirEnds) {
+  EXPECT_EQ(report::shortened("random_attention", 16), "random_attention");
+  EXPECT_EQ(report::shortened("random_attention_1", 11), "rando\u2026ion_1");
+  EXPECT_EQ(report::shortened("\u00e4\u00e4\u00e4\u00e4\u00e4", 6), "\u00e4\u00e4\u2026\u00e4");
 }
 
 TEST(StudiesReport, ScalesHaveRoundTicks) {
