@@ -151,7 +151,6 @@ std::string dot_plots(const Material& material) {
 
 std::string deployment_costs(const Material& material) {
   const auto& rows = material.analysis.deployments;
-  if (rows.empty()) return "";
   const auto dots = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.key == row.deployment; });
   return folded("Costs of every deployment, arm and target", dot_plots(material),
                 static_cast<size_t>(dots) > most_open) +

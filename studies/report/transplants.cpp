@@ -123,7 +123,7 @@ std::string draw(const Matrix& matrix, double largest, size_t number) {
 
 std::string scale_bar(double largest) {
   Svg svg("transplant-scale", 420, 40, "Colour scale of the transplant matrices",
-          fmt::format("From 0 to {} nats per token; the darker, the larger.", number(largest, 3)));
+          fmt::format("From 0 to {} nats per token; the stronger, the larger.", number(largest, 3)));
   for (int level = 0; level <= levels; ++level)
     svg.rect({60 + 26.0 * level, 10}, 26, 18, fmt::format("heat heat-{}", level));
   svg.text({52, 24}, "0", "soft", Svg::Anchor::end);
