@@ -156,8 +156,7 @@ void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpe
     if (!arm.from.empty()) parents[arm.name].insert(arm.from);
     const Settings routing = arm.overrides.table("routing");
     for (const Settings& table : {routing, routing.table("attention"), routing.table("moe")})
-      if (table.has("moments_of") && table.value()["moments_of"].is_string() && table.value()["moments_of"] != "")
-        parents[arm.name].insert(table.value()["moments_of"].get<std::string>());
+      if (const std::string of = table.value().value("moments_of", ""); !of.empty()) parents[arm.name].insert(of);
   }
   for (std::size_t i = 0; i < arms.size(); ++i)
     for (const std::string& parent : parents[arms[i].name]) {

@@ -99,9 +99,12 @@ bool t_passes(const std::vector<double>& differences, double alpha) {
 TEST(StatisticsPower, ThePromisedPowerIsMet) {
   constexpr int studies = 2000;
   uint64_t seed = 970;
-  for (const auto& [sd, margin, power] : {std::tuple{0.015, 0.02, 0.8}, std::tuple{0.05, 0.02, 0.8},
-                                          std::tuple{0.01, 0.02, 0.9}, std::tuple{0.03, 0.05, 0.5}})
+  struct Case {
+    double sd, margin, power;
+  };
+  for (const Case& c : {Case{0.015, 0.02, 0.8}, Case{0.05, 0.02, 0.8}, Case{0.01, 0.02, 0.9}, Case{0.03, 0.05, 0.5}})
     for (double alpha : {0.05, 0.05 / 3}) {
+      const double sd = c.sd, margin = c.margin, power = c.power;
       const PairedDesign wanted = design(sd, margin, alpha);
       const auto t = seeds_for_t(wanted, power), equivalence = seeds_for_tost(wanted, power);
       ASSERT_TRUE(t && equivalence);

@@ -27,7 +27,7 @@ bool is_task(const DataSettings& data) {
 
 void require_valid_text(const DataSettings& data) {
   if (data.documents != "blank_lines" && data.documents != "whole") Regex(data.documents, "data.documents");
-  Regex(data.strip, "data.strip");
+  [[maybe_unused]] const Regex compiles(data.strip, "data.strip");
   require(data.tokens != "gpt2" || !data.tokeniser.empty(),
           "data.tokens = \"gpt2\" needs data.tokeniser, the folder with {} and {}", encoder_file, merges_file);
   require(data.tokens == "gpt2" || data.tokeniser.empty(),
