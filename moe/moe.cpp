@@ -38,16 +38,6 @@ struct PermuteRows : torch::autograd::Function<PermuteRows> {
   }
 };
 
-Scores native_gains(const Tensor& gains) {
-  Scores native;
-  native.batch = gains.size(0);
-  native.items_count = gains.size(1);
-  native.choices_count = gains.size(2);
-  native.dense = gains.unsqueeze(1);
-  native.device = gains.device();
-  return native;
-}
-
 }  // namespace
 
 Moe::Moe(Site site, const MoeSettings& settings, const MoeShape& shape, const Parameters& parameters)
@@ -117,7 +107,7 @@ Tensor Moe::operator()(const Tensor& x, const Routes& routes, Pass& pass) const 
   RouterInput input;
   input.items = x;
   if (const auto gains = routes.gains.find(site_); gains != routes.gains.end())
-    input.native = native_gains(gains->second);
+    input.native = scores_of(gains->second.unsqueeze(1));
   const Routing routing = (*route)(input, pass);
   if (routes.observe) routes.observe(site_, routing, input);
   const Tensor flat = x.reshape({-1, shape_.width});

@@ -54,7 +54,6 @@ Pass pass_over(const Sample& sample, int64_t step = 1, bool training = false);
 
 /// Scores [B,G,T,C] without ties: neighbours of a row lie 0.13 apart or more, and none is near 0.
 Tensor spread_scores(Role role, int64_t draw, at::ScalarType dtype = at::kDouble);
-Scores scores_of(const Tensor& dense_scores);
 
 /// The worst of what one check measured, and where that was. NaN is worst of all.
 struct Worst {

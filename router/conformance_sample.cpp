@@ -109,17 +109,6 @@ Tensor spread_scores(Role role, int64_t draw, at::ScalarType dtype) {
   return ((rank - static_cast<double>(middle)) * 0.15 + 0.07 + jitter).to(dtype);
 }
 
-Scores scores_of(const Tensor& dense_scores) {
-  Scores scores;
-  scores.batch = dense_scores.size(0);
-  scores.groups = dense_scores.size(1);
-  scores.items_count = dense_scores.size(2);
-  scores.choices_count = dense_scores.size(3);
-  scores.dense = dense_scores;
-  scores.device = dense_scores.device();
-  return scores;
-}
-
 Sample spliced(const Sample& past, const Sample& future, int64_t t) {
   Sample out = past;
   out.tokens = spliced(past.tokens, future.tokens, 1, t);

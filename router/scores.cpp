@@ -60,15 +60,19 @@ Scores detached(Scores scores) {
   return scores;
 }
 
+Scores scores_of(const Tensor& dense_scores) {
+  Scores scores;
+  scores.batch = dense_scores.size(0);
+  scores.groups = dense_scores.size(1);
+  scores.items_count = dense_scores.size(2);
+  scores.choices_count = dense_scores.size(3);
+  scores.dense = dense_scores;
+  scores.device = dense_scores.device();
+  return scores;
+}
+
 Scores materialised(const Scores& scores) {
-  Scores out;
-  out.batch = scores.batch;
-  out.groups = scores.groups;
-  out.items_count = scores.items_count;
-  out.choices_count = scores.choices_count;
-  out.device = scores.device;
-  out.dense = dense(scores);
-  return out;
+  return scores_of(dense(scores));
 }
 
 Scores matched(Scores scores, const Tensor& from, const Tensor& to) {

@@ -44,6 +44,8 @@ struct Scores {
   at::Device device = at::kCPU;
 };
 
+/// Scores that are given one by one, [B,G,T,C].
+Scores scores_of(const Tensor& dense_scores);
 /// [B,G,T,C]: the definition. No choice is hidden.
 Tensor dense(const Scores& scores);
 /// bool [T,C], true where a choice may be seen; undefined when all may.

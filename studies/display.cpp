@@ -62,8 +62,11 @@ void Display::update(const std::vector<ActiveRun>& active, int64_t closed) {
   double done = static_cast<double>(closed);
   std::string runs;
   for (const ActiveRun& run : active) {
-    const double share = run.steps > 0 ? static_cast<double>(run.step) / static_cast<double>(run.steps) : 0;
-    done += share;
+    if (run.steps == 0) {  // a finished run under a deployment
+      runs += "  " + run.name;
+      continue;
+    }
+    done += static_cast<double>(run.step) / static_cast<double>(run.steps);
     runs += fmt::format("  {} {}/{} loss {:.3f} {:.1f}k tok/s, {} left", run.name, run.step, run.steps, run.loss,
                         run.tokens_per_second / 1000, clock_text(run.seconds_left));
   }

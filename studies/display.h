@@ -8,7 +8,7 @@
 namespace absorb {
 
 struct ActiveRun {
-  std::string name;
+  std::string name;  // all that is shown where steps = 0
   int64_t step = 0, steps = 0;
   double loss = 0, tokens_per_second = 0, seconds_left = 0;
 };

@@ -31,7 +31,7 @@ std::string title(const Study& study) {
 }
 
 std::string arms(const StudyAnalysis& analysis) {
-  TextTable table = columns({{"target", words},
+  TextTable table = columns({{"target", left},
                              {"arm", words},
                              {"cell", words},
                              {"n", right},
@@ -74,7 +74,7 @@ std::string tests(const Block& block) {
 }
 
 std::string absorption(const Block& block) {
-  TextTable table = columns({{"target", words},
+  TextTable table = columns({{"target", left},
                              {"cell", words},
                              {"swap cost", right},
                              {"95 % interval", left},
@@ -148,7 +148,7 @@ std::string severity(const StudyAnalysis& analysis) {
 std::string doses(const StudyAnalysis& analysis) {
   if (analysis.doses.empty()) return "";
   TextTable table = columns({{"contrast", words},
-                             {"target", words},
+                             {"target", left},
                              {"cell", words},
                              {"dose", words},
                              {"of", words},
@@ -167,7 +167,7 @@ std::string doses(const StudyAnalysis& analysis) {
 
 /// Target both has a line for each kind of routing.
 std::string agreement(const StudyAnalysis& analysis) {
-  TextTable table = columns({{"target", words},
+  TextTable table = columns({{"target", left},
                              {"arm", words},
                              {"cell", words},
                              {"deployment", words},
@@ -192,7 +192,7 @@ std::string agreement(const StudyAnalysis& analysis) {
 
 std::string deployments(const StudyAnalysis& analysis) {
   if (analysis.deployments.empty()) return "";
-  TextTable table = columns({{"target", words},
+  TextTable table = columns({{"target", left},
                              {"arm", words},
                              {"cell", words},
                              {"deployment", words},

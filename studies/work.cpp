@@ -51,6 +51,10 @@ bool is_ready(const RunSpec& run) {
   return true;
 }
 
+ActiveRun deploying(const RunSpec& run) {
+  return {fmt::format("{}: {} deployments to go", run.name(), open_deployments(run).size())};
+}
+
 class Worker {
  public:
   Worker(const RunPlan& plan, const WorkOptions& options) : plan_(plan) {
@@ -101,7 +105,7 @@ class Worker {
       if (open_deployments(run).empty()) continue;
       std::optional<Claim> claim = Claim::take(run.folder);
       if (!claim || open_deployments(run).empty()) continue;
-      if (display_) display_->update({{run.name() + " deployments", 0, 0, 0, 0, 0}}, closed_runs(plan_));
+      if (display_) display_->update({deploying(run)}, closed_runs(plan_));
       deploy_all(run, runner_.device);
       return true;
     }
@@ -120,9 +124,14 @@ class Worker {
 std::vector<ActiveRun> active_runs(const RunPlan& plan) {
   std::vector<ActiveRun> active;
   for (const RunSpec& run : plan.runs) {
-    if (is_closed(run)) continue;
+    const bool closed = is_closed(run);
+    if (closed && open_deployments(run).empty()) continue;
     const auto claim = live_claim(run.folder);
     if (!claim) continue;
+    if (closed) {
+      active.push_back(deploying(run));
+      continue;
+    }
     const Json p = claim->value("progress", Json::object());
     active.push_back({run.name(), p.value("step", int64_t{0}), p.value("steps", int64_t{0}), p.value("loss", 0.0),
                       p.value("tokens_per_sec", 0.0), p.value("seconds_left", 0.0)});

@@ -90,6 +90,8 @@ std::string arms_sentence(const Study& study) {
   for (const ArmSpec& arm : study.arms) {
     std::vector<std::string> overrides;
     flatten(arm.overrides.value(), "", overrides);
+    if (!arm.from.empty()) overrides.insert(overrides.begin(), "starts from the end of " + arm.from);
+    if (!arm.reinitialise.empty()) overrides.push_back("initial values kept for " + join(arm.reinitialise));
     arms.push_back(arm.name + (overrides.empty() ? "" : " (" + join(overrides) + ")"));
   }
   if (study.base.has("routing")) flatten(study.base.value()["routing"], "", routing);
@@ -105,6 +107,21 @@ std::string pairs_sentence(const Study& study) {
       "that "
       "arms share, the order of the data and the dropout, so that seeds are pairs.",
       join(study.settings.targets), join(seeds));
+}
+
+std::string deployments_sentence(const Study& study) {
+  std::vector<std::string> names;
+  for (const DeploymentSpec& deployment : study.deployments) {
+    std::vector<std::string> what;
+    flatten(deployment.routing.value(), "routing", what);
+    if (!deployment.routes_of.empty()) what.push_back("trained routers of " + deployment.routes_of);
+    if (deployment.random > 0) what.emplace_back("random routers with the run's own score moments");
+    if (deployment.step > 0) what.push_back(fmt::format("routers as of step {}", deployment.step));
+    if (deployment.loop != "closed") what.push_back(deployment.loop == "open" ? "open loop" : "closed and open loop");
+    names.push_back(deployment.name + (what.empty() ? "" : " (" + join(what) + ")"));
+  }
+  if (names.empty()) return "";
+  return "Trained weights were also evaluated, without training, under the deployments " + join(names, "; ") + ".";
 }
 
 std::string tests_sentence(const StudyAnalysis& analysis) {
@@ -144,6 +161,7 @@ std::string methods(const Material& material) {
   return paragraph(data_sentence(data) + " " + model_sentence(material, model) + " " +
                    training_sentence(training, model.context)) +
          paragraph(pairs_sentence(material.study) + " " + arms_sentence(material.study)) +
+         (material.study.deployments.empty() ? "" : paragraph(deployments_sentence(material.study))) +
          paragraph(tests_sentence(material.analysis));
 }
 

@@ -6,16 +6,6 @@ namespace {
 
 using namespace testing;
 
-Scores scores_of(const Tensor& dense_scores) {
-  Scores scores;
-  scores.batch = dense_scores.size(0);
-  scores.groups = dense_scores.size(1);
-  scores.items_count = dense_scores.size(2);
-  scores.choices_count = dense_scores.size(3);
-  scores.dense = dense_scores;
-  return scores;
-}
-
 TEST(RoutingTopK, SelectionByRowEqualsItsDefinitionBitForBit) {
   // Scores on a coarse grid, so that ties are everywhere.
   const Tensor scores = (features({3, 2, 17, 17}, "grid", at::kFloat) * 2).round() / 2;
