@@ -18,10 +18,6 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::array<const char*, 8> coalitions = {"",      "module",       "rest",       "module+rest",
                                                    "cross", "module+cross", "rest+cross", "all"};
 
-bool is_router(const Component& component) {
-  return component.part == Part::attention_router || component.part == Part::expert_router;
-}
-
 bool in_module(const Component& component, const Component& router) {
   if (component.layer != router.layer) return false;
   if (router.part == Part::expert_router) return component.part == Part::expert;
@@ -107,7 +103,8 @@ std::string within_noise(const char* what, const Measured& measured) {
 std::vector<Group> recovery_groups(std::span<const Component> components, const Component& router) {
   const std::set<Component> known(components.begin(), components.end());
   const int64_t layer = router.layer;
-  check(known.contains(router) && is_router(router), "[recovery] {} is no router of this subject", to_string(router));
+  check(known.contains(router) && is_router(router.part), "[recovery] {} is no router of this subject",
+        to_string(router));
   std::vector<Group> groups;
   const auto add = [&](std::string name, const Belongs& belongs) {
     groups.push_back(group_of(std::move(name), known, belongs));
@@ -129,7 +126,8 @@ std::vector<Group> recovery_groups(std::span<const Component> components, const 
 
 std::vector<Component> router_components(std::span<const Component> components) {
   std::vector<Component> result;
-  std::copy_if(components.begin(), components.end(), std::back_inserter(result), is_router);
+  std::copy_if(components.begin(), components.end(), std::back_inserter(result),
+               [](const Component& component) { return is_router(component.part); });
   std::sort(result.begin(), result.end());
   return result;
 }

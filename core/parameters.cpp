@@ -16,10 +16,6 @@ namespace {
 constexpr std::array<std::string_view, 11> part_names = {
     "attention_router", "expert_router", "q", "k", "v", "o", "feed_forward", "expert", "norm", "embedding", "head"};
 
-bool is_router(Part part) {
-  return part == Part::attention_router || part == Part::expert_router;
-}
-
 Tensor initial(uint64_t seed, int64_t draw, const Slice& slice, std::vector<int64_t> shape, at::ScalarType dtype) {
   const auto options = at::TensorOptions().dtype(dtype);
   switch (slice.init.kind) {
@@ -35,6 +31,10 @@ Tensor initial(uint64_t seed, int64_t draw, const Slice& slice, std::vector<int6
 }
 
 }  // namespace
+
+bool is_router(Part part) {
+  return part == Part::attention_router || part == Part::expert_router;
+}
 
 std::string_view to_string(Part part) {
   return part_names.at(static_cast<std::size_t>(part));

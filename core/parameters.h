@@ -28,6 +28,8 @@ struct Component {
   auto operator<=>(const Component&) const = default;
 };
 
+/// A router's, of either kind.
+bool is_router(Part part);
 std::string_view to_string(Part part);
 /// "3.q", "2.expert.5", "embedding".
 std::string to_string(const Component& component);

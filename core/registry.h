@@ -74,7 +74,6 @@ class Registry {
     for (const auto& [name, entry] : entries_) names.push_back(name);
     return names;
   }
-  bool has(const std::string& name) const { return entries_.contains(name); }
   const std::string& doc(const std::string& name) const { return entries_.at(name).doc; }
   const Traits& traits(const std::string& name) const { return entries_.at(name).traits; }
   std::vector<FieldDoc> fields_of(const std::string& name) const { return entries_.at(name).fields(); }

@@ -40,6 +40,10 @@ class Router {
 /// A router is made from its settings, its task and the scope that its parameters live in.
 using Routers = Registry<Router, const RoutingTask&, Parameters>;
 
+/// The logits of the layer's own preference, [B,G,T,C], without gradient, -inf where a choice isn't visible: QK^T, or
+/// the gains of experts over tau. tau is one number a layer and pass, the root mean square, over tokens, of the gain's
+/// sd over experts: one for every token would call for the same certainty where experts hardly differ.
+Tensor native_logits(const RouterInput& input, const RoutingTask& task);
 /// Scores with the sizes of this task and input filled in.
 Scores sized_scores(const RoutingTask& task, const RouterInput& input);
 /// [B,N,G*R] -> [B,G,N,R]

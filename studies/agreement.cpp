@@ -8,16 +8,6 @@ namespace absorb {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-// [B,G,T,C]: the layer's own preference as probabilities.
-Tensor own_probabilities(const RouterInput& input, const RoutingTask& task) {
-  Tensor native = dense(input.native);
-  if (!task.attention()) native = native / native.var(-1, /*unbiased=*/false).mean().sqrt().clamp_min(1e-30);
-  const Tensor mask = visible_mask(task.visible, native.size(-2), native.size(-1), native.device());
-  if (mask.defined()) native = native.masked_fill(mask.logical_not(), -infinity);
-  return native.softmax(-1);
-}
 
 double total(const Tensor& x) {
   return x.sum(at::kDouble).item<double>();
@@ -31,7 +21,7 @@ void AgreementSums::add(const Routing& routing, const RouterInput& input, const 
   const Tensor scores = dense(routing.scores);
   Tensor kept = keep_mask(routing, scores);
   kept = kept.defined() ? kept.expand_as(scores) : at::ones_like(scores, at::kBool);
-  const Tensor p = own_probabilities(input, task);
+  const Tensor p = native_logits(input, task).softmax(-1);  // the layer's own preference
   const int64_t k = budget(routing), first = task.attention() ? std::min(k, scores.size(-2) - 1) : 0;
   const auto rows = [&](const Tensor& x) { return x.narrow(-2, first, x.size(-2) - first); };
   mass_ += rows(p * kept).sum(-1).mean().item<double>();

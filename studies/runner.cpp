@@ -32,10 +32,6 @@ Json to_json(const SiteHealth& h) {
           {"score_sd", h.score_sd}};
 }
 
-bool is_router(const Component& c) {
-  return c.part == Part::attention_router || c.part == Part::expert_router;
-}
-
 // How far the routers moved, relative to their initial values. A trainable router that never moved, or a frozen one
 // that did, is a broken run (science.md section 4).
 struct Displacement {
@@ -48,7 +44,7 @@ Displacement router_displacement(const LiveRun& run, const LiveRun& fresh) {
   Displacement out;
   for (std::size_t i = 0; i < run.parameters().stored().size(); ++i) {
     const Stored &now = run.parameters().stored()[i], &before = fresh.parameters().stored()[i];
-    if (!is_router(now.slices[0].component)) continue;
+    if (!is_router(now.slices[0].component.part)) continue;
     const double step = (now.leaf.detach() - before.leaf.detach()).norm().item<double>();
     moved += step * step;
     size += std::pow(before.leaf.detach().norm().item<double>(), 2);

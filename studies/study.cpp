@@ -156,13 +156,15 @@ void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpe
     if (!arm.from.empty()) parents[arm.name].insert(arm.from);
     const Settings routing = arm.overrides.table("routing");
     for (const Settings& table : {routing, routing.table("attention"), routing.table("moe")})
-      if (const std::string of = table.value().value("moments_of", ""); !of.empty()) parents[arm.name].insert(of);
+      if (table.has("moments_of") && table.value()["moments_of"].is_string())  // otherwise its reader complains
+        if (const std::string of = table.value()["moments_of"]; !of.empty()) parents[arm.name].insert(of);
   }
   for (std::size_t i = 0; i < arms.size(); ++i)
     for (const std::string& parent : parents[arms[i].name]) {
       std::vector<std::string> known;
       for (const auto& [name, above] : parents) known.push_back(name);
-      require(parents.contains(parent), "{}: arm \"{}\" starts from \"{}\", which is no arm; arms: {}",
+      require(parents.contains(parent),
+              "{}: arm \"{}\" needs \"{}\" (`from` or `moments_of`), which is no arm; arms: {}",
               tables[i].where("from"), arms[i].name, parent, join(known));
     }
   std::set<std::string> done = {"dense"};

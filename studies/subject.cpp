@@ -13,17 +13,10 @@ namespace {
 /// 1 where a number of the flat storage belongs to one of `components`, else 0.
 Tensor flat_mask(const Parameters& parameters, const std::vector<Component>& components) {
   Tensor mask = at::zeros_like(parameters.flat());
-  for (const Stored& stored : parameters.stored()) {
-    if (!stored.trained) continue;
-    const int64_t row = stored.leaf.numel() / std::max<int64_t>(stored.leaf.size(0), 1);
-    int64_t begin = stored.offset;
-    for (const Slice& slice : stored.slices) {
-      const int64_t n = slice.rows * row;
-      if (std::find(components.begin(), components.end(), slice.component) != components.end())
-        mask.narrow(0, begin, n).fill_(1);
-      begin += n;
-    }
-  }
+  parameters.each_slice([&](const Slice& slice, int64_t begin, int64_t end) {
+    if (slice.trained && std::find(components.begin(), components.end(), slice.component) != components.end())
+      mask.narrow(0, begin, end - begin).fill_(1);
+  });
   return mask;
 }
 

@@ -41,6 +41,10 @@ std::string number(double value, int digits) {
   return std::isfinite(value) ? without_negative_zero(fmt::format("{:.{}f}", value, digits)) : "-";
 }
 
+std::string or_nothing(double value, int digits) {
+  return std::isfinite(value) ? number(value, digits) : "";
+}
+
 std::string signed_number(double value, int digits) {
   return std::isfinite(value) ? without_negative_zero(fmt::format("{:+.{}f}", value, digits)) : "-";
 }

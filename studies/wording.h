@@ -12,6 +12,8 @@ namespace absorb {
 
 /// Fixed digits; "-" for a NaN.
 std::string number(double value, int digits = 4);
+/// The same, and nothing for a NaN: for columns that few rows fill.
+std::string or_nothing(double value, int digits = 4);
 /// With a sign in front.
 std::string signed_number(double value, int digits = 4);
 /// "[0.0123, 0.0456]", or "-".

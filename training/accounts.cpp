@@ -7,10 +7,6 @@
 namespace absorb {
 namespace {
 
-bool is_router(Part part) {
-  return part == Part::attention_router || part == Part::expert_router;
-}
-
 // [router numbers] of a flat buffer.
 Tensor router_numbers(const Parameters& parameters) {
   std::vector<Tensor> parts;

@@ -50,8 +50,9 @@ class Loop {
       result_.tokens += settings_.batch * data_.context();
       if (reads) report();
       if (evaluates) evaluate_now(step);
-      if (saves) save(step);
+      // Before the checkpoint: a run that resumes after it must not lack them.
       if (std::count(settings_.keep_weights.begin(), settings_.keep_weights.end(), step) > 0) keep(step);
+      if (saves) save(step);
       if (stops && !last) return finish(LoopEnd::interrupted, step);
     }
     return finish(LoopEnd::done, trainer_.steps_done());

@@ -7,13 +7,9 @@
 namespace absorb {
 namespace {
 
-bool is_router(const Slice& slice) {
-  return slice.component.part == Part::attention_router || slice.component.part == Part::expert_router;
-}
-
 bool chosen(const std::string& word, const Slice& slice) {
-  if (word == "routers") return is_router(slice);
-  if (word == "backbone") return !is_router(slice);
+  if (word == "routers") return is_router(slice.component.part);
+  if (word == "backbone") return !is_router(slice.component.part);
   return fits(word, slice.name);
 }
 

@@ -15,25 +15,12 @@ class Distill final : public RoutingLoss {
                              : "measured gains of the experts");
     const Tensor mask =
         visible_mask(task.visible, routing.scores.items_count, routing.scores.choices_count, routing.scores.device);
-    const Tensor target = log_probabilities(teacher(input, task), mask).detach();
-    const Tensor found = log_probabilities(dense(routing.scores), mask);
+    Tensor scores = dense(routing.scores);
+    if (mask.defined()) scores = scores.masked_fill(mask.logical_not(), -std::numeric_limits<double>::infinity());
+    const Tensor target = native_logits(input, task).log_softmax(-1), found = scores.log_softmax(-1);
     Tensor divergence = target.exp() * (target - found);
     if (mask.defined()) divergence = divergence.masked_fill(mask.logical_not(), 0);  // 0 x (-inf + inf)
     return divergence.sum(-1).mean();
-  }
-
- private:
-  // tau is one number a layer and pass: the root mean square, over tokens, of the sd over experts. A tau for every
-  // token would call for the same certainty where experts hardly differ.
-  static Tensor teacher(const RouterInput& input, const RoutingTask& task) {
-    const Tensor native = dense(input.native).detach();
-    if (task.attention()) return native;
-    const Tensor tau = native.var(-1, /*unbiased=*/false).mean().sqrt();
-    return native / tau.clamp_min(1e-30);
-  }
-  static Tensor log_probabilities(Tensor scores, const Tensor& mask) {
-    if (mask.defined()) scores = scores.masked_fill(mask.logical_not(), -std::numeric_limits<double>::infinity());
-    return scores.log_softmax(-1);
   }
 };
 

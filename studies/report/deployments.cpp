@@ -16,10 +16,6 @@ using enum Table::Kind;
 constexpr double width = 860, left = 190, right = 560, row_height = 20, head_height = 26, title_height = 26, foot = 46;
 constexpr size_t most_open = 60, most_open_rows = 24;  // dots, and rows of the table, that stand open on the page
 
-std::string or_nothing(double value, int digits) {
-  return std::isfinite(value) ? number(value, digits) : "";
-}
-
 /// As many rows as kinds of routing with an agreement: in target both two, the second without the loss again.
 void add_rows(Table& table, const DeploymentSummary& row) {
   auto agreement = row.agreement;

@@ -31,10 +31,6 @@ double mean_at(const Group& group, const std::string& name, double SiteHealth::*
 }
 
 /// Empty rather than a dash, so that a column that no site has is left out.
-std::string or_nothing(double value, int digits) {
-  return std::isfinite(value) ? number(value, digits) : "";
-}
-
 }  // namespace
 
 std::string health_table(const Material& material) {

@@ -42,6 +42,7 @@ TEST_F(StudyBadInput, Studies) {
   refused("[[contrast]]\nname = \"c\"\ntreatment = \"lerned\"\ncontrol = \"random\"\n",
           "names no arm: \"lerned\"; arms: dense, learned, random");
   refused("[[arm]]\nname = \"c\"\nrouting.moments_of = \"nobody\"\n", "is no arm");
+  refused("[[arm]]\nname = \"c\"\nrouting.moments_of = 3\n", "must be a string");
   expect_refused(run({"run", (folder / "absent.toml").string()}), "absent.toml: there is no such study file");
   expect_refused(run({"run"}), "STUDY is required");
   std::filesystem::create_directories(folder / "empty");
