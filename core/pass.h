@@ -19,6 +19,8 @@ using Site = std::string;
 
 struct Pass {
   bool training = false;
+  /// Asks for operations whose gradients have gradients in turn; fused attention has none.
+  bool twice_differentiable = false;
   uint64_t seed = 0;
   Tensor step = {};    // int64 scalar on the device, so that a captured graph advances; undefined: step 0
   Tensor tokens = {};  // [B,T] int64
@@ -27,6 +29,9 @@ struct Pass {
   /// Whether routes also leave in `densities` the share of visible choices that each of them kept, by site.
   bool account = false;
   std::map<Site, Tensor> densities = {};
+  /// Gets what each writer adds to the residual stream, [B,T,D], and returns what is added instead: "embedding",
+  /// "blocks.3.attention", "blocks.3.feed_forward" (its experts, where it has some). Empty: nobody looks.
+  std::function<Tensor(const Site&, const Tensor&)> write = {};
   /// What has to happen once the step is taken, without gradients: selections and routers with state leave it here.
   std::vector<std::function<void()>> after_step = {};
 
@@ -34,6 +39,8 @@ struct Pass {
   RandomKey random(std::string_view purpose, const Site& site) const;
   /// x with each element dropped with probability `rate` in training; x itself otherwise.
   Tensor dropout(const Tensor& x, double rate, const Site& site) const;
+  /// y after `write`.
+  Tensor written(const Site& site, const Tensor& y) const { return write ? write(site, y) : y; }
 };
 
 }  // namespace absorb

@@ -24,6 +24,21 @@ Route Route::matched_to(const Tensor& from, const Tensor& to) const {
   return route;
 }
 
+Route Route::blended(std::shared_ptr<const Route> other, double share, uint64_t key) const {
+  check(share >= 0 && share <= 1, "[Route] a share of {} of the items", share);
+  Route route = *this;
+  route.blend_ = Blend{std::move(other), share, key};
+  return route;
+}
+
+Scores Route::blend(const Scores& own, const RouterInput& input, const Pass& pass) const {
+  const Tensor mine = dense(own), other = dense(blend_->other->score(input, pass));  // [B,G,T,C]
+  const int64_t batch = input.items.size(0), items = input.items.size(1);
+  const Tensor drawn =
+      uniform({stream_key(blend_->key, "blend/" + site_), pass.step}, {batch, 1, items, 1}, mine.device());
+  return scores_of(at::where(drawn < blend_->share, other, mine));
+}
+
 Route Route::replaying(std::shared_ptr<const Recording> recording) const {
   require(recording->at.contains(site_), "nothing was recorded at {}", site_);
   Route route = *this;
@@ -41,6 +56,7 @@ Scores Route::score(const RouterInput& input, const Pass& pass) const {
     scores.noise = settings_.noise;
     scores.key = pass.random("routing noise", site_);
   }
+  if (blend_) return blend(scores, input, pass);
   return scores;
 }
 

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "router/loss.h"
@@ -62,6 +63,9 @@ class Route {
 
   /// Rescales this route's scores from moments `from` to `to` ([2,G]).
   Route matched_to(const Tensor& from, const Tensor& to) const;
+  /// Routes a share in [0, 1] of the items by `other`'s scores (a route of the same task). Which items is drawn from
+  /// (key, site, the pass's step): what is replaced at one share is also replaced at every larger one.
+  Route blended(std::shared_ptr<const Route> other, double share, uint64_t key) const;
   /// Always the routing that was recorded at this site. UserError in a pass over other tokens.
   Route replaying(std::shared_ptr<const Recording> recording) const;
 
@@ -72,6 +76,12 @@ class Route {
   const RoutingSettings& settings() const { return settings_; }
 
  private:
+  struct Blend {
+    std::shared_ptr<const Route> other;
+    double share = 0;
+    uint64_t key = 0;
+  };
+  Scores blend(const Scores& own, const RouterInput& input, const Pass& pass) const;
   void leave_notes(const RouterInput& input, const Routing& routing, Pass& pass) const;
   Site site_;
   RoutingTask task_;
@@ -81,6 +91,7 @@ class Route {
   std::vector<Loss> losses_;
   Tensor from_, to_;  // [2,G] or undefined
   std::shared_ptr<const Recording> recording_;
+  std::optional<Blend> blend_;
 };
 
 /// Called with every routing of a pass.

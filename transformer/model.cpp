@@ -99,15 +99,33 @@ Tensor Model::losses(const Tensor& tokens, const Tensor& targets, const Routes& 
   const int64_t batch = tokens.size(0), items = tokens.size(1);
   check(items <= settings_.context, "a sequence of {} tokens in a context of {}", items, settings_.context);
   Tensor x = at::embedding(token_, tokens) + position_.narrow(0, 0, items);  // [B,T,D]
-  x = pass.dropout(x, settings_.dropout, "embedding");
+  x = pass.written("embedding", pass.dropout(x, settings_.dropout, "embedding"));
   for (const auto& block : blocks_) {
-    x = x + (*block->attention)(normalised(x, block->attention_norm), routes, pass);
+    const Tensor attended = (*block->attention)(normalised(x, block->attention_norm), routes, pass);
+    x = x + pass.written(block->attention->site(), attended);
     const Tensor y = feed_forward(*block, normalised(x, block->feed_forward_norm), routes, pass);
-    x = x + pass.dropout(y, settings_.dropout, block->site);
+    x = x + pass.written(block->site, pass.dropout(y, settings_.dropout, block->site));
   }
   const Tensor logits = at::linear(normalised(x, final_norm_).view({batch * items, -1}), token_);  // [B*T,V]
   return at::cross_entropy_loss(logits, targets.reshape({-1}), {}, at::Reduction::None, /*ignore_index=*/-1)
       .view({batch, items});
+}
+
+Tensor Model::direct_effect(const Tensor& output, const Tensor& stream, const Tensor& targets) const {
+  constexpr double epsilon = 1e-5;                                               // layer_norm's
+  const Tensor scale = at::rsqrt(stream.var(-1, /*unbiased=*/false) + epsilon);  // [B,T]
+  const Tensor normed = (output - output.mean(-1, /*keepdim=*/true)) * scale.unsqueeze(-1) * final_norm_[0];
+  const Tensor direction = at::embedding(token_, targets.clamp_min(0)) - token_.mean(0);  // [B,T,D]
+  return (normed * direction).sum(-1) * (targets >= 0);
+}
+
+std::vector<Site> Model::writers() const {
+  std::vector<Site> writers = {"embedding"};
+  for (const auto& block : blocks_) {
+    writers.push_back(block->attention->site());
+    writers.push_back(block->site);
+  }
+  return writers;
 }
 
 std::vector<std::pair<Site, RoutingTask>> Model::sites() const {

@@ -31,6 +31,13 @@ class Model {
   Model(const ModelSettings& settings, int64_t vocabulary, bool experts, const Parameters& parameters);
   /// tokens, targets [B,T] int64 -> [B,T] nats; 0 where the target is -1.
   Tensor losses(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const;
+  /// Direct effect of what one writer added to the residual stream, [B,T] logits: the target's logit less the mean
+  /// logit of the vocabulary, through the final norm with its scale frozen at that of `stream` [B,T,D]
+  /// (arXiv:2307.15771; the norm's shift is left out, as it belongs to no writer). `output` [B,T,D]; 0 where the target
+  /// is -1.
+  Tensor direct_effect(const Tensor& output, const Tensor& stream, const Tensor& targets) const;
+  /// What writes to the residual stream, in order: "embedding", then each block's attention and feed-forward layer.
+  std::vector<Site> writers() const;
   /// Every place where routing may stand, with its task.
   std::vector<std::pair<Site, RoutingTask>> sites() const;
 
