@@ -25,8 +25,19 @@ using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirection
 using Vertex = boost::graph_traits<Graph>::vertex_descriptor;
 using Arrow = boost::graph_traits<Graph>::edge_descriptor;
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;  // 2: links say whether they are directed
 constexpr const char* kind = "absorb compensation graph";
+
+constexpr MeasureInfo known_measures[] = {{"recovery", true, false, "nats per token"},
+                                          {"recovery_unmatched", true, false, "nats per token"},  // in dose, capacity
+                                          {"components", true, false, "nats per token"},
+                                          {"coupling", false, false, "1"},
+                                          {"curvature", false, false, "1"},
+                                          {"first_order", true, false, "nats per token"},
+                                          {"drift", true, true, "ratio"},
+                                          {"angle", true, true, "radians"},
+                                          {"knock_out", true, false, "logits"}};
+constexpr MeasureInfo unknown_measure{"", true, false, ""};
 
 bool passes(const GraphEdge& edge, const EdgeFilter& filter) {
   const auto equal = [](const auto& wanted, const auto& value) { return !wanted || *wanted == value; };
@@ -56,7 +67,7 @@ Json json_of(const GraphEdge& edge) {
           {"value", edge.value},     {"standard_error", edge.standard_error},
           {"samples", edge.samples}, {"measure", edge.measure},
           {"arm", edge.arm},         {"run_target", edge.target},
-          {"seed", edge.seed}};
+          {"seed", edge.seed},       {"directed", measure_info(edge.measure).directed}};
 }
 
 GraphEdge edge_of(const Json& link) {
@@ -86,6 +97,23 @@ class ExactNumber : public boost::dynamic_property_map {
   double GraphEdge::*member_;
 };
 
+/// Whether an edge's measure has a direction: GraphML's own mark would be one for the whole file.
+class Directed : public boost::dynamic_property_map {
+ public:
+  explicit Directed(const Graph& graph) : graph_(graph) {}
+  boost::any get(const boost::any& edge) override { return directed(edge); }
+  std::string get_string(const boost::any& edge) override { return directed(edge) ? "true" : "false"; }
+  void put(const boost::any&, const boost::any&) override { check(false, "[graph] a property is only read"); }
+  const std::type_info& key() const override { return typeid(Arrow); }
+  const std::type_info& value() const override { return typeid(bool); }
+
+ private:
+  bool directed(const boost::any& edge) const {
+    return measure_info(graph_[boost::any_cast<Arrow>(edge)].measure).directed;
+  }
+  const Graph& graph_;
+};
+
 void add_to(OwnAndCross& row, const GraphEdge& edge, const GraphNode& to) {
   if (edge.from == edge.to || (is_outside(to) && to.part == "embedding")) return;
   const bool own = to.layer == row.layer;
@@ -94,6 +122,15 @@ void add_to(OwnAndCross& row, const GraphEdge& edge, const GraphNode& to) {
 }
 
 }  // namespace
+
+std::span<const MeasureInfo> measures() {
+  return known_measures;
+}
+
+const MeasureInfo& measure_info(std::string_view name) {
+  const auto found = std::ranges::find(known_measures, name, &MeasureInfo::name);
+  return found == std::end(known_measures) ? unknown_measure : *found;
+}
 
 struct CompensationGraph::Implementation {
   Graph graph;
@@ -196,24 +233,30 @@ void CompensationGraph::write_graphml(std::ostream& out) const {
   properties.property("arm", boost::get(&GraphEdge::arm, graph));
   properties.property("target", boost::get(&GraphEdge::target, graph));
   properties.property("seed", boost::get(&GraphEdge::seed, graph));
+  properties.insert("directed", boost::make_shared<Directed>(graph));
   boost::write_graphml(out, graph, properties);
 }
 
 void CompensationGraph::write_dot(std::ostream& out) const {
   const Graph& graph = implementation_->graph;
-  double largest = 0;
-  implementation_->each_edge([&](Arrow, const GraphEdge& edge) { largest = std::max(largest, edge.value); });
+  std::map<std::string, double> largest;  // by measure
+  implementation_->each_edge([&](Arrow, const GraphEdge& edge) {
+    double& value = largest[edge.measure];
+    value = std::max(value, edge.value);
+  });
   const auto whole = [](std::ostream& stream) { stream << "rankdir=TB;\nnode [shape=box];\n"; };
   const auto node = [&](std::ostream& stream, Vertex vertex) {
     stream << "[label=" << boost::escape_dot_string(graph[vertex].name) << "]";
   };
   const auto arrow = [&](std::ostream& stream, Arrow which) {
     const GraphEdge& edge = graph[which];
-    const double width = largest > 0 ? 0.5 + 4.5 * std::max(0.0, edge.value) / largest : 0.5;
-    const std::string tip = fmt::format("{} {} seed {}: {} nats", edge.arm, edge.target, edge.seed, edge.value);
-    stream << fmt::format("[style={}, penwidth={:.2f}, label=\"{:.4f}\", tooltip=",
-                          dot_style(graph[boost::source(which, graph)], graph[boost::target(which, graph)]), width,
-                          edge.value)
+    const MeasureInfo& measure = measure_info(edge.measure);
+    const double most = largest.at(edge.measure), width = most > 0 ? 0.5 + 4.5 * std::max(0.0, edge.value) / most : 0.5;
+    const std::string tip = fmt::format("{} of {} {} seed {}: {} {}", edge.measure, edge.arm, edge.target, edge.seed,
+                                        edge.value, measure.unit);
+    stream << fmt::format("[style={}{}, penwidth={:.2f}, label=\"{:.4f}\", tooltip=",
+                          dot_style(graph[boost::source(which, graph)], graph[boost::target(which, graph)]),
+                          measure.directed ? "" : ", dir=none", width, edge.value)
            << boost::escape_dot_string(tip) << "]";
   };
   boost::write_graphviz(out, graph, node, arrow, whole);
@@ -230,11 +273,12 @@ void CompensationGraph::write_json(std::ostream& out) const {
 }
 
 void CompensationGraph::write_csv(std::ostream& out) const {
-  out << "from,to,value,standard_error,samples,measure,arm,target,seed\n";
+  out << "from,to,value,standard_error,samples,measure,arm,target,seed,directed\n";
   for (const GraphEdge& edge : edges()) {
     const std::string error = std::isfinite(edge.standard_error) ? fmt::format("{}", edge.standard_error) : "";
-    out << fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_field(edge.from), csv_field(edge.to), edge.value, error,
-                       edge.samples, csv_field(edge.measure), csv_field(edge.arm), csv_field(edge.target), edge.seed);
+    out << fmt::format("{},{},{},{},{},{},{},{},{},{}\n", csv_field(edge.from), csv_field(edge.to), edge.value, error,
+                       edge.samples, csv_field(edge.measure), csv_field(edge.arm), csv_field(edge.target), edge.seed,
+                       measure_info(edge.measure).directed);
   }
 }
 

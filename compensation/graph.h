@@ -1,5 +1,6 @@
 // The compensation graph: who makes up for whom. Nodes are groups of components, edges are measurements. A plain
-// interface over Boost.Graph, which takes 9 s to compile and therefore stays inside graph.cpp.
+// interface over Boost.Graph, which takes 9 s to compile and therefore stays inside graph.cpp (and
+// graph_algorithms.cpp).
 //
 // Granularity: a node is one layer and the parts of it that adapted together, since a measurement belongs to the group
 // and can't be divided among its components. "1.attention_router" (what is disturbed), "1.q+k+v+o" and
@@ -12,11 +13,25 @@
 #include <iosfwd>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace absorb {
+
+/// What the edges of a measure mean.
+struct MeasureInfo {
+  std::string_view name;
+  bool directed = true;    // false: one edge, from the end that sorts first, stands for both directions
+  bool self_loop = false;  // true: a number of one component, as an edge to itself
+  std::string_view unit;
+};
+
+/// Every measure that this program makes.
+std::span<const MeasureInfo> measures();
+/// Another name gets directed edges without a unit.
+const MeasureInfo& measure_info(std::string_view name);
 
 struct GraphNode {
   std::string name;    // unique, "3.block"
@@ -27,10 +42,10 @@ struct GraphNode {
 /// One measurement. Parallel edges are normal: one for each arm, target, seed and measure.
 struct GraphEdge {
   std::string from, to;       // names of nodes; equal for a router's recovery of its own damage
-  double value = 0;           // nats per token for recovery; finite
+  double value = 0;           // in the unit of its measure; finite
   double standard_error = 0;  // NaN: not known
   int64_t samples = 0;
-  std::string measure;  // "recovery_unmatched": matched neither in dose nor in capacity
+  std::string measure;  // one of measures()
   std::string arm, target;
   int64_t seed = 0;
 };
@@ -72,9 +87,11 @@ class CompensationGraph {
   /// One row for each (from, measure, arm, target, seed), in the order of their adding.
   std::vector<OwnAndCross> own_and_cross(const EdgeFilter& filter = {}) const;
 
-  /// Attributes: node name, layer, part; edge value, standard_error, samples, measure, arm, target, seed.
+  /// Attributes: node name, layer, part; edge value, standard_error, samples, measure, arm, target, seed, directed
+  /// (false for a measure without a direction, whose edge stands here once).
   void write_graphml(std::ostream& out) const;
-  /// For Graphviz: own-layer edges solid, cross-layer dashed, to and from outside the blocks dotted; width by value.
+  /// For Graphviz: own-layer edges solid, cross-layer dashed, to and from outside the blocks dotted; width by
+  /// value within a measure; no arrow heads on what has no direction.
   void write_dot(std::ostream& out) const;
   /// nodes and links as d3 and networkx (node_link_graph, edges="links") read them. The edge's target is called
   /// run_target here, since `target` is the link's end.

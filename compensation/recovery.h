@@ -1,8 +1,7 @@
-// Recovery, the headline measure: after the routing of one layer has been replaced by a random draw, how much of the
-// damage can each part of the network make up for? This file holds what is arithmetic in it (groups of components,
-// means with their errors, Shapley values); measure.h runs a subject. In this form groups are matched neither in
-// capacity nor in dose: a group may win by size, and two routers may be disturbed by different amounts. Everything
-// that is written says `unmatched`.
+// Recovery, the headline measure: after the routing of one layer has been disturbed, how much of the damage can each
+// part of the network make up for? At equal dose (every disturbance costs the same before adaptation) and equal
+// capacity (every group adapts in a random subspace of the same dimension). This file holds the results and what is
+// arithmetic in them; recovery_measure.h runs a subject. docs/science.md section 5, item 1.
 #pragma once
 
 #include <array>
@@ -12,26 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "core/parameters.h"
+#include "compensation/groups.h"
+#include "core/settings.h"
 
 namespace absorb {
-
-/// A set of components that adapts together. Names: router, module, rest, embedding, block.<m>, final (disjoint);
-/// upstream, downstream, cross, module+rest, module+cross, rest+cross, all (unions).
-struct Group {
-  std::string name;
-  std::vector<Component> components;  // sorted; empty where the subject has none (upstream of block 0)
-};
-
-/// The groups of docs/science.md section 5 around `router` in block l. module: Q, K, V, O of l for an attention router,
-/// the experts of l for an expert router. rest: everything else of block l but the router. upstream: blocks before l.
-/// downstream: blocks after l and what follows them (final norm, an untied head). embedding: token and position tables.
-/// cross = upstream + downstream; all = module + rest + cross, without router and embedding. Besides these, each other
-/// block alone (block.<m>), and what follows the blocks (final).
-std::vector<Group> recovery_groups(std::span<const Component> components, const Component& router);
-
-/// Components of part attention_router or expert_router, in order.
-std::vector<Component> router_components(std::span<const Component> components);
 
 /// A mean in nats per token. NaN where there is nothing to take it from; the error also where one sample has no spread.
 struct Measured {
@@ -52,9 +35,8 @@ Measured mean_of(const DrawRows& rows);
 constexpr double noise_errors = 2;
 /// False also where the error is not known.
 bool above_noise(const Measured& measured);
-
-/// Bits of a coalition of the three players.
-enum Player : unsigned { module_player = 1, rest_player = 2, cross_player = 4 };
+/// "the swap costs 0.001200 nats, within its noise (2 standard errors = 0.003000)", for `what` = "the swap costs".
+std::string within_noise(const std::string& what, const Measured& measured);
 
 /// `value` [8] by coalition bits, value[0] = 0. Returns the Shapley values of module, rest and cross, whose sum is
 /// value[7]. A player that adds exactly 0 to every coalition gets exactly 0.
@@ -74,6 +56,53 @@ struct CrossLayerShare {
   std::string undefined;
 };
 
+/// What was recovered in subspaces of one dimension.
+struct CapacityResult {
+  int64_t dimension = 0;                // 0: all coordinates (groups aren't matched in capacity)
+  std::vector<Recovery> groups;         // after the last of `steps`: for the first dimension every group, for others
+                                        // the seven coalitions
+  std::vector<CrossLayerShare> shares;  // [steps], the curve over n
+};
+
+/// An adaptation that was left out.
+struct Diverged {
+  std::string group;  // "swap": the disturbed model itself has no finite loss
+  int64_t dimension = 0;
+  std::optional<int64_t> draw;  // absent: of every draw
+};
+
+struct RecoveryResult {
+  Component router;            // what was disturbed
+  std::vector<int64_t> steps;  // n of the curve, rising
+  int64_t draws = 0, sequences = 0, tokens = 0;
+  double base_loss = 0;                    // nats per token, before disturbance and adaptation
+  Measured swap_cost;                      // of the whole swap (dose 1), without adaptation
+  double damage = 0;                       // what every disturbance ought to cost; 0: whole swaps
+  double dose = 1;                         // the share of the items that costs it
+  Measured dose_cost;                      // what the disturbance at that dose costs
+  std::string unmatched;                   // why the dose isn't equal, with the figure; empty when it is
+  std::vector<CapacityResult> capacities;  // [dimensions], the headline first
+  std::vector<Diverged> diverged;          // named, left out of every mean, counted by their number
+};
+
+/// Why the Shapley parts at a result's headline can't stand beside another's, in nats; empty where they can. A v_l(all)
+/// within its noise is a value like any other here (only its share is undefined): to leave it out would keep what came
+/// out large.
+std::string not_comparable(const RecoveryResult& result);
+
+/// Means over layers, nats per token; NaN of no layer.
+struct MeanParts {
+  double module = 0, rest = 0, cross = 0, all = 0;
+  /// Their ratio cross / all: a mean of shares would be ruled by the layers that recover least, whose shares are the
+  /// noisiest. Absent where `all` is within its noise; layers are measured apart, so that their errors add in squares.
+  std::optional<double> share;
+};
+MeanParts mean_over_layers(std::span<const CrossLayerShare* const> layers);
+
+Json json_of(const RecoveryResult& result);
+/// The inverse of json_of; throws nlohmann's exceptions on anything else.
+RecoveryResult recovery_result_from(const Json& json);
+
 /// One measurement of a group: rows[draw] is absent where an adaptation diverged.
 struct GroupRows {
   Group group;
@@ -81,7 +110,8 @@ struct GroupRows {
 };
 
 Recovery recovery_of(const GroupRows& group);
-/// `groups` must hold those that recovery_groups() makes, `swap_cost` what the swap costs without adaptation.
-CrossLayerShare cross_layer_share(std::span<const GroupRows> groups, const Measured& swap_cost);
+/// `groups` must hold the seven coalitions that recovery_groups() makes, `damage` what the disturbance costs without
+/// adaptation. Undefined where that or v_l(all) is within its noise.
+CrossLayerShare cross_layer_share(std::span<const GroupRows> groups, const Measured& damage);
 
 }  // namespace absorb

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "compensation/recovery_file.h"
+#include "compensation/nodes.h"
 #include "core/error.h"
 
 namespace absorb {
@@ -113,11 +113,11 @@ TEST(CompensationGraph, OwnAndCrossLeaveOutTheRouterAndTheEmbedding) {
 }
 
 TEST(CompensationGraph, NodesOfGroupsNameLayerAndParts) {
-  EXPECT_EQ(group_node({"module", {{2, Part::q, 0}, {2, Part::k, 0}, {2, Part::o, 0}}}).name, "2.q+k+o");
-  EXPECT_EQ(group_node({"module", {{2, Part::expert, 0}, {2, Part::expert, 1}}}).name, "2.expert");
-  EXPECT_EQ(group_node({"block.4", {{4, Part::q, 0}, {4, Part::norm, 0}}}).name, "4.block");
-  EXPECT_EQ(group_node({"embedding", {{-1, Part::embedding, 0}, {-1, Part::embedding, 1}}}).name, "embedding");
-  EXPECT_THROW(group_node({"cross", {{1, Part::q, 0}, {2, Part::q, 0}}}), InternalError);
+  EXPECT_EQ(node_of({"module", {{2, Part::q, 0}, {2, Part::k, 0}, {2, Part::o, 0}}}).name, "2.q+k+o");
+  EXPECT_EQ(node_of({"module", {{2, Part::expert, 0}, {2, Part::expert, 1}}}).name, "2.expert");
+  EXPECT_EQ(node_of({"block.4", {{4, Part::q, 0}, {4, Part::norm, 0}}}).name, "4.block");
+  EXPECT_EQ(node_of({"embedding", {{-1, Part::embedding, 0}, {-1, Part::embedding, 1}}}).name, "embedding");
+  EXPECT_THROW(node_of({"cross", {{1, Part::q, 0}, {2, Part::q, 0}}}), InternalError);
 }
 
 TEST(CompensationGraphExport, GraphmlIsWellFormedWithAllAttributes) {
@@ -128,10 +128,10 @@ TEST(CompensationGraphExport, GraphmlIsWellFormedWithAllAttributes) {
   EXPECT_EQ(count("graphml"), 1);
   EXPECT_EQ(count("node"), 5);
   EXPECT_EQ(count("edge"), 5);
-  EXPECT_EQ(count("key"), 3 + 7);
-  EXPECT_EQ(count("data"), 5 * 3 + 5 * 7);
+  EXPECT_EQ(count("key"), 3 + 8);
+  EXPECT_EQ(count("data"), 5 * 3 + 5 * 8);
   for (const char* key :
-       {"name", "layer", "part", "value", "standard_error", "samples", "measure", "arm", "target", "seed"})
+       {"name", "layer", "part", "value", "standard_error", "samples", "measure", "arm", "target", "seed", "directed"})
     EXPECT_NE(text.find("attr.name=\"" + std::string(key) + "\""), std::string::npos) << key;
   EXPECT_NE(text.find("edgedefault=\"directed\""), std::string::npos);
   EXPECT_NE(text.find("a &lt;b&gt; &amp; &quot;c&quot;"), std::string::npos);
@@ -156,11 +156,38 @@ TEST(CompensationGraphExport, DotTellsOwnFromCross) {
   EXPECT_NE(text.find("a \\\"b\\\""), std::string::npos);
 }
 
+TEST(CompensationGraphExport, SayWhatHasNoDirection) {
+  CompensationGraph graph = small_graph();
+  graph.add_edge({"1.q+k+v+o", "3.block", 0.25, 0.01, 64, "coupling", "learned", "attention", 2});
+  const std::string dot = written([&](auto& out) { graph.write_dot(out); });
+  EXPECT_NE(dot.find("[style=dashed, dir=none, penwidth=5.00, label=\"0.2500\""), std::string::npos) << dot;
+  EXPECT_EQ(dot.find("dir=none"), dot.rfind("dir=none"));
+  EXPECT_NE(dot.find("coupling of learned attention seed 2: 0.25 1"), std::string::npos) << dot;
+  EXPECT_NE(dot.find("recovery_unmatched of learned attention seed 2: 7 nats per token"), std::string::npos) << dot;
+  EXPECT_NE(written([&](auto& out) { graph.write_csv(out); }).find("coupling,learned,attention,2,false\n"),
+            std::string::npos);
+  const auto json = nlohmann::json::parse(written([&](auto& out) { graph.write_json(out); }));
+  EXPECT_EQ(json["links"][0]["directed"], true);
+  EXPECT_EQ(json["links"][5]["directed"], false);
+  const std::string graphml = written([&](auto& out) { graph.write_graphml(out); });
+  EXPECT_NE(graphml.find("attr.name=\"directed\" attr.type=\"boolean\""), std::string::npos) << graphml;
+  EXPECT_NE(graphml.find(">false<"), std::string::npos);
+  EXPECT_EQ(graphml.find(">false<"), graphml.rfind(">false<"));
+}
+
+TEST(CompensationGraph, MeasuresHaveUnitsAndDirections) {
+  EXPECT_EQ(measure_info("recovery").unit, "nats per token");
+  EXPECT_FALSE(measure_info("curvature").directed);
+  EXPECT_TRUE(measure_info("drift").self_loop);
+  EXPECT_TRUE(measure_info("another").directed);
+  EXPECT_EQ(measures().size(), 9U);
+}
+
 TEST(CompensationGraphExport, CsvQuotesOnlyWhereItMust) {
   const std::string text = written([&](auto& out) { small_graph("a,\"b\"").write_csv(out); });
-  EXPECT_EQ(text.substr(0, text.find('\n')), "from,to,value,standard_error,samples,measure,arm,target,seed");
+  EXPECT_EQ(text.substr(0, text.find('\n')), "from,to,value,standard_error,samples,measure,arm,target,seed,directed");
   EXPECT_NE(text.find("1.attention_router,3.block,0.3333333333333333,0.02,16,recovery_unmatched,\"a,\"\"b\"\"\","
-                      "attention,2\n"),
+                      "attention,2,true\n"),
             std::string::npos)
       << text;
   EXPECT_NE(text.find(",norm,-0.05,,16,"), std::string::npos) << text;
@@ -189,10 +216,10 @@ TEST(CompensationGraphExport, AnotherVersionIsTheUsersError) {
     return "";
   };
   auto json = nlohmann::json::parse(written([&](auto& out) { small_graph().write_json(out); }));
-  json["format"] = 2;
-  EXPECT_EQ(message(json.dump()),
-            "graph.json is a compensation graph of format 2, and this program reads format 1: export it again");
   json["format"] = 1;
+  EXPECT_EQ(message(json.dump()),
+            "graph.json is a compensation graph of format 1, and this program reads format 2: export it again");
+  json["format"] = 2;
   json["links"][0]["source"] = "nowhere";
   EXPECT_NE(message(json.dump()).find("damaged"), std::string::npos);
   EXPECT_NE(message("{}").find("no compensation graph"), std::string::npos);

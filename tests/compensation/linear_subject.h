@@ -1,31 +1,41 @@
-// A subject whose recovery is known in closed form. Every component c adds gain[c][o] * value[c][o] to output o;
-// sequence i is lost by half the squared distance of the outputs from goal + noise[i]. Outputs don't mix, so that n
-// steps of gradient descent on the mean of all sequences with the components S shrink the residual of output o by (1 -
-// rate * sum over S of gain^2)^n. A swap replaces a router's values.
+// A subject whose answers are known in closed form. Component c has a vector of numbers; number k moves output k modulo
+// `outputs` by gain[c][k] * value[c][k]. Sequence i is lost by half the squared distance of the outputs from goal +
+// noise[i]. With J [outputs, numbers] the matrix of the gains:
+//   gradient of sequence i      J^T (residual - noise[i]), residual = outputs - goal
+//   second derivatives          J^T J, between components j and b J_j^T J_b
+//   n steps of adaptation       residual -> (1 - rate * J_S E E^T J_S^T)^n residual, E expanding the subspace of S
+//   a disturbed router          every value + dose * (3 + draw / 4)
+//   any other component         every value + dose * rms of its values * normal number of the draw
+// Adaptation reads no noise: its batches are not the held-out sequences. Writers and their direct effects are in
+// linear_effects.h; subjects with planted structure in linear_plants.h.
 #pragma once
+
+#include <ATen/ATen.h>
 
 #include <cmath>
 #include <map>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "compensation/subject.h"
+#include "compensation/subspace.h"
 #include "core/random.h"
+#include "tests/compensation/linear_effects.h"
 
 namespace absorb {
 
 class LinearSubject : public Subject {
  public:
-  using Row = std::vector<double>;  // [outputs]
+  using Row = std::vector<double>;
 
   struct Size {
     int64_t layers = 4;
     std::size_t outputs = 4;
-    std::size_t sequences = 8;  // even: the noise comes in pairs of opposite sign, and is 0 on average
+    std::size_t sequences = 8;
     double noise = 0.3;
     Part router = Part::attention_router;
+    bool paired = true;  // noise in pairs of opposite sign, 0 on average over an even number; else independent
   };
 
   explicit LinearSubject(const Size& size, double rate = 0.02) : size_(size), rate_(rate), goal_(size.outputs, 0.0) {
@@ -33,7 +43,7 @@ class LinearSubject : public Subject {
     for (std::size_t i = 0; i < size.sequences; ++i) {
       noise_.emplace_back(size.outputs);
       for (std::size_t o = 0; o < size.outputs; ++o)
-        noise_[i][o] = i % 2 == 1 ? -noise_[i - 1][o] : size.noise * random.gauss();
+        noise_[i][o] = size.paired && i % 2 == 1 ? -noise_[i - 1][o] : size.noise * random.gauss();
     }
     for (int64_t layer = 0; layer < size.layers; ++layer) {
       for (Part part : {size.router, Part::q, Part::k, Part::v, Part::o, Part::norm}) add({layer, part, 0}, random);
@@ -45,123 +55,246 @@ class LinearSubject : public Subject {
     for (const Component& outside :
          {Component{-1, Part::embedding, 0}, Component{-1, Part::embedding, 1}, Component{-1, Part::norm, 0}})
       add(outside, random);
+    effects_ = LinearEffects(components_, size.sequences);
   }
 
   Component router(int64_t layer) const { return {layer, size_.router, 0}; }
+  std::size_t outputs() const { return size_.outputs; }
+  /// By component: [numbers]; number k moves output k modulo outputs(). Don't change their lengths.
   std::map<Component, Row>& gain() { return gain_; }
+  std::map<Component, Row>& value() { return value_; }
+  void set_gain(const Component& component, double gain) { gain_.at(component).assign(gain_[component].size(), gain); }
+  /// Adds `numbers` that do nothing; the component's root mean square stays.
+  void pad(const Component& component, std::size_t numbers) {
+    const double rms = root_mean_square(value_.at(component));
+    gain_.at(component).insert(gain_[component].end(), numbers, 0.0);
+    for (std::size_t k = 0; k < numbers; ++k) value_[component].push_back(k % 2 == 0 ? rms : -rms);
+  }
   /// Moves the goal to the outputs plus `distance`: 0 makes the run a minimum.
   void goal_at_distance(double distance) {
-    goal_ = outputs(value_);
+    goal_ = outputs_of(value_);
     for (double& goal : goal_) goal += distance;
   }
-  /// adapt() throws after this many calls, as if the process were killed.
-  void stop_after(int64_t adaptations) { stop_after_ = adaptations; }
+  /// [sequences][outputs]
+  std::vector<Row>& noise() { return noise_; }
+  LinearEffects& effects() { return effects_; }
+  /// The call after this many of losses() and adapt() throws, as if the process were killed; -1: never.
+  void stop_after(int64_t calls) { stop_after_ = calls < 0 ? -1 : calls_ + calls; }
+  int64_t calls() const { return calls_; }
+  int64_t adaptations() const { return adaptations_; }
   /// The examples of the last losses().
   const std::vector<int64_t>& asked() const { return asked_; }
-  int64_t adaptations() const { return adaptations_; }
   void rename(std::string identity) { identity_ = std::move(identity); }
 
   std::string identity() const override { return identity_; }
   std::span<const Component> components() const override { return components_; }
+  int64_t numbers(const Component& component) const override {
+    return static_cast<int64_t>(value_.at(component).size());
+  }
   int64_t layers() const override { return size_.layers; }
   int64_t held_out() const override { return static_cast<int64_t>(size_.sequences); }
   int64_t tokens_per_sequence() const override { return 16; }
+  double rate() const override { return rate_; }
 
-  std::vector<double> losses(Examples examples, const Swap& swap) override {
+  std::vector<double> losses(Examples examples, const Disturbance& disturbance) override {
+    count_call();
     asked_.assign(examples.begin(), examples.end());
-    return losses_at(residual(swapped(swap)), examples);
+    return losses_at(residual(disturbed(disturbance)), examples);
   }
 
-  Adapted adapt(const Swap& swap, const Adaptation& adaptation, Examples examples) override {
-    if (adaptations_ == stop_after_) throw std::runtime_error("killed");
+  Adapted adapt(const Disturbance& disturbance, const Adaptation& adaptation, Examples examples) override {
+    count_call();
     ++adaptations_;
-    auto value = swapped(swap);
-    for (int64_t step = 0; step < adaptation.steps; ++step) {
-      const Row gradient = residual(value);
-      for (const Component& component : adaptation.trained)
-        for (std::size_t o = 0; o < size_.outputs; ++o)
-          value[component][o] -= rate_ * gain_[component][o] * gradient[o];
+    auto value = disturbed(disturbance);
+    const std::vector<Component> moved = trained(adaptation);
+    const Tensor start = joined(value, moved);
+    const Subspace space = subspace(adaptation);
+    Tensor z = at::zeros({space.dimension()}, at::kDouble);
+    Adapted result;
+    int64_t done = 0;
+    for (int64_t until : adaptation.steps) {
+      for (; done < until; ++done) {
+        z = z - rate_ * space.compress(joined(gradient_at(residual(value)), moved));
+        scatter(start + space.expand(z), moved, value);
+      }
+      result.losses.push_back(losses_at(residual(value), examples));
+      for (double loss : result.losses.back()) result.diverged = result.diverged || !(loss < 1e6);
     }
-    Adapted result{losses_at(residual(value), examples), false};
-    for (double loss : result.losses) result.diverged = result.diverged || !(loss < 1e6);
     return result;
   }
 
-  /// v(S) of a swap of `router`, averaged over `draws`, by the formula above.
-  double recovery(const Component& router, int64_t draws, const std::set<Component>& trained, int64_t steps) {
-    double sum = 0;
-    const Row base = residual(value_);
-    for (int64_t draw = 0; draw < draws; ++draw) {
-      const Row swap = residual(swapped({{router}, static_cast<uint64_t>(draw)}));
-      for (std::size_t o = 0; o < size_.outputs; ++o) {
-        double gains = 0;
-        for (const Component& component : trained) gains += gain_[component][o] * gain_[component][o];
-        const double left = std::pow(1 - rate_ * gains, static_cast<double>(2 * steps));
-        sum += 0.5 * (swap[o] * swap[o] - base[o] * base[o]) * (1 - left);
-      }
+  Tensor values(const Group& group) override { return joined(value_, group.components); }
+
+  std::vector<Tensor> example_gradients(std::span<const Group> groups, Examples examples, int64_t dimension) override {
+    std::vector<Tensor> result;
+    for (const Group& group : groups) {
+      std::vector<Tensor> rows;
+      for (int64_t example : examples)
+        rows.push_back(joined(gradient_at(distances(residual(value_), example)), group.components));
+      const Tensor all = at::stack(rows);
+      result.push_back(CountSketch(stream_key(0, group.name), all.size(1), dimension, at::kCPU).compress(all));
     }
-    return sum / static_cast<double>(draws);
+    return result;
+  }
+
+  std::vector<Tensor> gradients(std::span<const Group> groups, const Disturbance& disturbance,
+                                Examples examples) override {
+    const Row at = residual(disturbed(disturbance));
+    Row mean(size_.outputs, 0.0);
+    for (int64_t example : examples) {
+      const Row distance = distances(at, example);
+      for (std::size_t o = 0; o < size_.outputs; ++o) mean[o] += distance[o] / static_cast<double>(examples.size());
+    }
+    std::vector<Tensor> result;
+    for (const Group& group : groups) result.push_back(joined(gradient_at(mean), group.components));
+    return result;
+  }
+
+  std::vector<Tensor> hessian_products(std::span<const Group> groups, std::size_t block, const Tensor& v,
+                                       Examples) override {
+    const Tensor moved = jacobian(groups[block].components).mv(v.to(at::kDouble).cpu());
+    std::vector<Tensor> result;
+    for (const Group& group : groups) result.push_back(jacobian(group.components).t().mv(moved));
+    return result;
+  }
+
+  std::vector<Group> writers() const override { return effects_.writers(); }
+  Tensor direct_effects(std::optional<std::size_t> ablated, Examples examples) override {
+    return effects_.effects(ablated, examples);
+  }
+
+  /// [outputs, numbers] double: J of these components, joined in this order.
+  Tensor jacobian(const std::vector<Component>& components) const {
+    std::vector<Row> rows(size_.outputs);
+    for (const Component& component : components) {
+      const Row& gain = gain_.at(component);
+      for (std::size_t k = 0; k < gain.size(); ++k)
+        for (std::size_t o = 0; o < size_.outputs; ++o) rows[o].push_back(k % size_.outputs == o ? gain[k] : 0.0);
+    }
+    std::vector<Tensor> tensors;
+    for (const Row& row : rows) tensors.push_back(at::tensor(row, at::kDouble));
+    return at::stack(tensors);
+  }
+
+  Subspace subspace(const Adaptation& adaptation) const {
+    std::vector<int64_t> sizes;
+    for (const auto& part : adaptation.parts) {
+      sizes.push_back(0);
+      for (const Component& component : part) sizes.back() += numbers(component);
+    }
+    return {adaptation, sizes, at::kCPU};
+  }
+
+  /// What a disturbance costs, and v(S) after the last of `adaptation.steps`, without the held-out noise: by the
+  /// formulas above, the latter from the matrix of the sketch instead of steps.
+  double damage(const Disturbance& disturbance) const {
+    return half_square(residual(disturbed(disturbance))) - half_square(residual(value_));
+  }
+  double recovery(const Disturbance& disturbance, const Adaptation& adaptation) const {
+    if (adaptation.parts.empty()) return 0;
+    const Tensor moves = subspace(adaptation).compress(jacobian(trained(adaptation)));  // J_S E
+    const Tensor step = at::eye(static_cast<int64_t>(size_.outputs), at::kDouble) - rate_ * moves.mm(moves.t());
+    const Tensor all = at::matrix_power(step, adaptation.steps.back());
+    const auto gained = [&](const Row& before) {
+      const Tensor x = at::tensor(before, at::kDouble);
+      return 0.5 * (x.dot(x) - all.mv(x).dot(all.mv(x))).item<double>();
+    };
+    return gained(residual(disturbed(disturbance))) - gained(residual(value_));
   }
 
  private:
+  using Values = std::map<Component, Row>;
+
+  std::size_t numbers_of(Part part) const {
+    if (part == Part::k || part == Part::expert) return 2 * size_.outputs;
+    if (part == Part::feed_forward || part == Part::embedding) return 3 * size_.outputs;
+    return size_.outputs;
+  }
+
   void add(const Component& component, Random& random) {
     components_.push_back(component);
-    for (std::size_t o = 0; o < size_.outputs; ++o) {
+    for (std::size_t k = 0; k < numbers_of(component.part); ++k) {
       gain_[component].push_back(random.gauss());
       value_[component].push_back(random.gauss());
     }
   }
 
-  std::map<Component, Row> swapped(const Swap& swap) const {
-    auto value = value_;
-    for (const Component& router : swap.routers)
-      for (double& number : value.at(router)) number += 3 + 0.25 * static_cast<double>(swap.draw);
+  void count_call() {
+    if (calls_ == stop_after_) throw std::runtime_error("killed");
+    ++calls_;
+  }
+
+  static double root_mean_square(const Row& row) {
+    return std::sqrt(2 * half_square(row) / static_cast<double>(row.size()));
+  }
+  static double half_square(const Row& row) {
+    double sum = 0;
+    for (double number : row) sum += 0.5 * number * number;
+    return sum;
+  }
+
+  Values disturbed(const Disturbance& disturbance) const {
+    Values value = value_;
+    for (const Component& component : disturbance.components) {
+      Row& row = value.at(component);
+      const double scale = disturbance.dose * root_mean_square(row);
+      Random random(stream_key(disturbance.draw, to_string(component) + std::to_string(component.index)));
+      for (double& number : row)
+        number += is_router(component.part) ? disturbance.dose * (3 + 0.25 * static_cast<double>(disturbance.draw))
+                                            : scale * random.gauss();
+    }
     return value;
   }
 
-  Row outputs(const std::map<Component, Row>& value) const {
+  Row outputs_of(const Values& value) const {
     Row result(size_.outputs, 0.0);
     for (const auto& [component, numbers] : value)
-      for (std::size_t o = 0; o < size_.outputs; ++o) result[o] += gain_.at(component)[o] * numbers[o];
+      for (std::size_t k = 0; k < numbers.size(); ++k) result[k % size_.outputs] += gain_.at(component)[k] * numbers[k];
     return result;
   }
-
-  Row residual(const std::map<Component, Row>& value) const {
-    Row result = outputs(value);
+  Row residual(const Values& value) const {
+    Row result = outputs_of(value);
     for (std::size_t o = 0; o < size_.outputs; ++o) result[o] -= goal_[o];
     return result;
   }
-
+  Row distances(Row residual, int64_t example) const {
+    for (std::size_t o = 0; o < size_.outputs; ++o) residual[o] -= noise_.at(static_cast<std::size_t>(example))[o];
+    return residual;
+  }
   std::vector<double> losses_at(const Row& residual, Examples examples) const {
     std::vector<double> result;
-    for (int64_t example : examples) {
-      double loss = 0;
-      for (std::size_t o = 0; o < size_.outputs; ++o) {
-        const double distance = residual[o] - noise_[static_cast<std::size_t>(example)][o];
-        loss += 0.5 * distance * distance;
-      }
-      result.push_back(loss);
-    }
+    for (int64_t example : examples) result.push_back(half_square(distances(residual, example)));
     return result;
+  }
+  Values gradient_at(const Row& residual) const {
+    Values result = gain_;
+    for (auto& [component, numbers] : result)
+      for (std::size_t k = 0; k < numbers.size(); ++k) numbers[k] *= residual[k % size_.outputs];
+    return result;
+  }
+
+  static Tensor joined(const Values& value, const std::vector<Component>& components) {
+    Row all;
+    for (const Component& component : components)
+      all.insert(all.end(), value.at(component).begin(), value.at(component).end());
+    return at::tensor(all, at::kDouble);
+  }
+  static void scatter(const Tensor& numbers, const std::vector<Component>& components, Values& value) {
+    const double* next = numbers.const_data_ptr<double>();
+    for (const Component& component : components)
+      for (double& number : value.at(component)) number = *next++;
   }
 
   Size size_;
   double rate_;
   Row goal_;
-  std::vector<Row> noise_;  // [sequences]
+  std::vector<Row> noise_;  // [sequences][outputs]
   std::vector<Component> components_;
-  std::map<Component, Row> gain_, value_;
+  Values gain_, value_;
+  LinearEffects effects_;
   std::vector<int64_t> asked_;
   std::string identity_ = "linear";
-  int64_t adaptations_ = 0, stop_after_ = -1;
+  int64_t calls_ = 0, adaptations_ = 0, stop_after_ = -1;
 };
-
-/// Makes the outputs of a subject with one output per layer those of its layers: layer l moves output l alone, and
-/// nothing outside the blocks moves any.
-inline void make_block_diagonal(LinearSubject& subject) {
-  for (auto& [component, gain] : subject.gain())
-    for (std::size_t o = 0; o < gain.size(); ++o)
-      if (component.layer != static_cast<int64_t>(o)) gain[o] = 0;
-}
 
 }  // namespace absorb

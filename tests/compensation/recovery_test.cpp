@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
+#include "compensation/nodes.h"
 #include "core/error.h"
 #include "core/random.h"
 
@@ -64,6 +66,34 @@ TEST(CompensationGroups, NeedARouter) {
   EXPECT_EQ(router_components(two_layers()).size(), 4U);
 }
 
+TEST(CompensationGroups, OfPartsHoldEveryComponentOnce) {
+  const auto groups = part_groups(two_layers());
+  EXPECT_EQ(groups.size(), 2U + 2 * 8);
+  EXPECT_EQ(groups.at(0).name, "embedding");
+  EXPECT_EQ(groups.at(1).name, "norm");
+  EXPECT_EQ(groups.at(2).name, "0.attention_router");
+  EXPECT_EQ(members(groups, "embedding").size(), 2U);
+  EXPECT_EQ(members(groups, "1.expert"), (Names{"1.expert.0", "1.expert.1"}));
+  for (const Group& group : groups) EXPECT_EQ(node_of(group).name, group.name);
+}
+
+TEST(CompensationNodes, AreNamedByLayerAndParts) {
+  const auto groups = recovery_groups(two_layers(), {1, Part::attention_router, 0});
+  const auto node = [&](const std::string& name) {
+    for (const Group& group : groups)
+      if (group.name == name) return node_of(group);
+    throw std::runtime_error(name);
+  };
+  EXPECT_EQ(node("module").name, "1.q+k+v+o");
+  EXPECT_EQ(node("rest").part, "expert_router+expert+norm");
+  EXPECT_EQ(node("block.0").name, "0.block");
+  EXPECT_EQ(node("final").name, "norm");
+  EXPECT_EQ(node("final").layer, -1);
+  EXPECT_THROW(node("all"), InternalError);
+  EXPECT_THROW(node_of({"empty", {}}), InternalError);
+  for (const Component& component : two_layers()) EXPECT_EQ(component_from(json_of(component)), component);
+}
+
 TEST(CompensationShapley, AveragesMarginalsOverAllOrders) {
   // The glove game: module and rest each hold a left glove, cross the right one; a pair is worth 1.
   const auto glove = shapley({0, 0, 0, 0, 0, 1, 1, 1});
@@ -110,6 +140,38 @@ TEST(CompensationMean, NothingIsAboveUnknownNoise) {
   EXPECT_FALSE(above_noise(mean_of({{5.0}})));
   EXPECT_FALSE(above_noise({1.9, 1, 4}));
   EXPECT_TRUE(above_noise({2.1, 1, 4}));
+}
+
+TEST(CompensationRecoveryJson, ReadsBackWhatItWrote) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  RecoveryResult result;
+  result.router = {2, Part::expert_router, 0};
+  result.steps = {5, 10};
+  result.draws = 3;
+  result.sequences = 8;
+  result.tokens = 128;
+  result.base_loss = 0.1 + 0.2;
+  result.swap_cost = {1.0 / 3, nan, 1};
+  result.damage = 0.02;
+  result.dose = 0.123456789012345678;
+  result.dose_cost = {0.0201, 1e-5, 24};
+  result.unmatched = "why";
+  const Group group{"embedding", {{-1, Part::embedding, 0}, {-1, Part::embedding, 1}}};
+  const CrossLayerShare defined{{1, 0.1, 24}, {0.2, 0.1, 24}, {0.3, 0.1, 24}, {0.5, 0.1, 24}, 0.5, ""};
+  const CrossLayerShare undefined{{nan, nan, 0}, {nan, nan, 0}, {nan, nan, 0}, {nan, nan, 0}, {}, "within"};
+  result.capacities = {{256, {{group, {0.1, 0.2, 24}, {0.1, nan, 0.3}}}, {undefined, defined}}, {0, {}, {}}};
+  result.diverged = {{"all", 256, 2}, {"rest", 0, std::nullopt}};
+  const std::string text = json_of(result).dump();
+  const RecoveryResult read = recovery_result_from(Json::parse(text));
+  EXPECT_EQ(json_of(read).dump(), text);
+  EXPECT_EQ(read.router, result.router);
+  EXPECT_EQ(read.dose, result.dose);
+  EXPECT_TRUE(std::isnan(read.swap_cost.standard_error));
+  EXPECT_EQ(read.capacities.at(0).groups.at(0).group.components, group.components);
+  EXPECT_EQ(read.capacities.at(0).shares.at(1).share, 0.5);
+  EXPECT_FALSE(read.capacities.at(0).shares.at(0).share);
+  EXPECT_EQ(read.diverged.at(0).draw, 2);
+  EXPECT_EQ(read.diverged.at(1).draw, std::nullopt);
 }
 
 }  // namespace

@@ -1,0 +1,76 @@
+// The writers of a linear subject and their direct effects, apart from its losses. In sequence e writer w writes
+//   y[w][e] = own[w][e] + sum over earlier writers i of response[w][i] * y[i][e],
+// which is its direct effect; an ablated writer writes its mean over the sequences asked for. A change of 1 in what
+// writer i writes changes writer w by [(1 - response)^-1][w][i]. A negative response is repair.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <numeric>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "compensation/subject.h"
+#include "core/random.h"
+
+namespace absorb {
+
+class LinearEffects {
+ public:
+  LinearEffects() = default;
+  /// own: standard normal + 1; response: 0.
+  LinearEffects(std::span<const Component> components, std::size_t sequences) {
+    int64_t layers = 0;
+    for (const Component& c : components) layers = std::max(layers, c.layer + 1);
+    add("embedding", components, -1, Part::embedding);
+    for (int64_t layer = 0; layer < layers; ++layer)
+      for (Part part : {Part::o, Part::feed_forward, Part::expert})
+        add(std::to_string(layer) + "." + std::string(to_string(part)), components, layer, part);
+    const auto count = static_cast<int64_t>(writers_.size());
+    response_ = at::zeros({count, count}, at::kDouble);
+    own_ = at::empty({count, static_cast<int64_t>(sequences)}, at::kDouble);
+    Random random(stream_key(1, "linear effects"));
+    for (double& number : std::span(own_.mutable_data_ptr<double>(), static_cast<std::size_t>(own_.numel())))
+      number = 1 + random.gauss();
+  }
+
+  const std::vector<Group>& writers() const { return writers_; }
+  /// [writers, sequences] double
+  Tensor own() const { return own_; }
+  void respond(std::size_t writer, std::size_t earlier, double by) {
+    response_.select(0, static_cast<int64_t>(writer)).select(0, static_cast<int64_t>(earlier)).fill_(by);
+  }
+  /// Change of what `writer` writes for a change of 1 in what `ablated` writes: 1 for itself, 0 for an earlier writer.
+  double reaction(std::size_t writer, std::size_t ablated) const {
+    const Tensor all = at::inverse(at::eye(response_.size(0), at::kDouble) - response_);
+    return all.select(0, static_cast<int64_t>(writer)).select(0, static_cast<int64_t>(ablated)).item<double>();
+  }
+
+  /// [writers, examples]
+  Tensor effects(std::optional<std::size_t> ablated, Examples examples) const {
+    const Tensor chosen =
+        own_.index_select(1, at::tensor(std::vector<int64_t>(examples.begin(), examples.end()), at::kLong));
+    Tensor written = at::zeros_like(chosen);
+    for (int64_t w = 0; w < chosen.size(0); ++w) {
+      Tensor row = chosen.select(0, w) + response_.select(0, w).matmul(written);
+      if (ablated && static_cast<int64_t>(*ablated) == w) row = row.mean().expand_as(row);
+      written.select(0, w).copy_(row);
+    }
+    return written;
+  }
+
+ private:
+  void add(std::string name, std::span<const Component> components, int64_t layer, Part part) {
+    Group group{std::move(name), {}};
+    for (const Component& c : components)
+      if (c.layer == layer && c.part == part) group.components.push_back(c);
+    if (!group.components.empty()) writers_.push_back(std::move(group));
+  }
+
+  std::vector<Group> writers_;
+  Tensor own_, response_;
+};
+
+}  // namespace absorb
