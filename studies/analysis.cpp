@@ -22,7 +22,7 @@ double density(const RunRecord& run) {
   return mean_of(sites);
 }
 
-ArmSummary summarize_arm(const Group& group) {
+ArmSummary summarize_arm(const RunGroup& group) {
   const auto losses = values_of(group.done, [](const RunRecord& run) { return run.val_loss; });
   const auto mean = [&group](auto value) { return mean_of(values_of(group.done, value)); };
   const Summary loss = summarize(losses);
@@ -45,14 +45,14 @@ ArmSummary summarize_arm(const Group& group) {
 }
 
 template <class F>
-Summary summarize_finite(const Group& group, F value) {
+Summary summarize_finite(const RunGroup& group, F value) {
   std::vector<double> finite;
   for (double v : values_of(group.done, value))
     if (std::isfinite(v)) finite.push_back(v);
   return summarize(finite);
 }
 
-Concentration concentrate(const Group& dense) {
+Concentration concentrate(const RunGroup& dense) {
   Concentration line;
   line.k = dense.done.empty() ? 0 : dense.done.front()->top_k;
   line.cell = dense.cell;
@@ -69,9 +69,9 @@ Concentration concentrate(const Group& dense) {
 
 StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked,
                       const std::optional<TwoByTwo>& both) {
-  const std::vector<Group> groups = group_runs(study, records);
+  const std::vector<RunGroup> groups = group_runs(study, records);
   StudyAnalysis analysis;
-  for (const Group& group : groups) {
+  for (const RunGroup& group : groups) {
     analysis.arms.push_back(summarize_arm(group));
     if (group.target == "dense") analysis.concentration.push_back(concentrate(group));
   }

@@ -24,7 +24,7 @@ double loss_under(const RunRecord& run, const std::string& deployment) {
   return deployment.empty() || run.target == "dense" ? run.val_loss : evaluation(run, deployment);
 }
 
-Pairs pair_by_seed(const Group& treatment, const Group& control, const std::string& deployment) {
+Pairs pair_by_seed(const RunGroup& treatment, const RunGroup& control, const std::string& deployment) {
   Pairs pairs;
   for (const RunRecord* run : treatment.done) {
     const auto twin = std::find_if(control.done.begin(), control.done.end(), [&](const RunRecord* other) {
@@ -67,24 +67,24 @@ void add_absorption(ContrastResult& result, const Runs& treatment) {
 }
 
 /// One group for every target (but dense) and cell: where contrasts are made.
-std::vector<const Group*> places_of(const std::vector<Group>& groups) {
-  std::vector<const Group*> places;
-  for (const Group& group : groups) {
-    const auto same = [&group](const Group* p) { return p->target == group.target && p->cell == group.cell; };
+std::vector<const RunGroup*> places_of(const std::vector<RunGroup>& groups) {
+  std::vector<const RunGroup*> places;
+  for (const RunGroup& group : groups) {
+    const auto same = [&group](const RunGroup* p) { return p->target == group.target && p->cell == group.cell; };
     if (group.target != "dense" && std::none_of(places.begin(), places.end(), same)) places.push_back(&group);
   }
   return places;
 }
 
 /// The arm there; the dense arm stands beside every target, and beside every cell where no axis touches it.
-const Group* arm_at(const std::vector<Group>& groups, const std::string& arm, const Group& place) {
+const RunGroup* arm_at(const std::vector<RunGroup>& groups, const std::string& arm, const RunGroup& place) {
   if (arm != "dense") return find_group(groups, arm, place.target, place.cell);
-  const Group* dense = find_group(groups, arm, "dense", place.cell);
+  const RunGroup* dense = find_group(groups, arm, "dense", place.cell);
   return dense != nullptr ? dense : find_group(groups, arm, "dense", {});
 }
 
-ContrastResult one_contrast(const ContrastSpec& spec, const Group& place, const Group& treatment,
-                            const Group& control) {
+ContrastResult one_contrast(const ContrastSpec& spec, const RunGroup& place, const RunGroup& treatment,
+                            const RunGroup& control) {
   const Pairs pairs = pair_by_seed(treatment, control, spec.deployment);
   const auto loss = [&](const RunRecord& run) { return loss_under(run, spec.deployment); };
   const std::vector<double> with = values_of(pairs.treatment, loss), without = values_of(pairs.control, loss);
@@ -161,14 +161,14 @@ std::string with_masks(const std::string& verdict, Masks masks) {
                                   : "undecided (masks do not matter here)";
 }
 
-std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector<Group>& groups,
+std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector<RunGroup>& groups,
                                            const std::vector<std::string>& locked,
                                            const std::vector<Concentration>& concentration) {
   std::vector<ContrastResult> results;
   for (const ContrastSpec& spec : study.contrasts) {
-    for (const Group* place : places_of(groups)) {
-      const Group* treatment = arm_at(groups, spec.treatment, *place);
-      const Group* control = arm_at(groups, spec.control, *place);
+    for (const RunGroup* place : places_of(groups)) {
+      const RunGroup* treatment = arm_at(groups, spec.treatment, *place);
+      const RunGroup* control = arm_at(groups, spec.control, *place);
       if (treatment == nullptr || control == nullptr) continue;
       results.push_back(one_contrast(spec, *place, *treatment, *control));
       results.back().exploratory = std::find(locked.begin(), locked.end(), spec.name) == locked.end();

@@ -36,7 +36,7 @@ std::map<std::string, AgreementRecord> mean_agreement(const Records& records) {
   return out;
 }
 
-DeploymentSummary summarise_one(const Group& group, const std::string& key) {
+DeploymentSummary summarise_one(const RunGroup& group, const std::string& key) {
   DeploymentSummary out;
   out.key = key;
   out.arm = group.arm;
@@ -75,9 +75,9 @@ DeploymentSummary summarise_one(const Group& group, const std::string& key) {
 
 }  // namespace
 
-std::vector<DeploymentSummary> summarise_deployments(const std::vector<Group>& groups) {
+std::vector<DeploymentSummary> summarise_deployments(const std::vector<RunGroup>& groups) {
   std::vector<DeploymentSummary> out;
-  for (const Group& group : groups) {
+  for (const RunGroup& group : groups) {
     std::set<std::string> keys;
     for (const RunRecord* run : group.done)
       for (const auto& [key, record] : run->deployments) keys.insert(key);

@@ -76,15 +76,16 @@ std::optional<DoseResult> fit(std::vector<Point> points, DoseResult result) {
 }
 
 // Router parameters over a denominator of science.md section 2, in the treatment's runs of a cell.
-double share(const std::vector<Group>& groups, const ContrastResult& contrast, int64_t ParameterCounts::*denominator) {
-  const Group* group = find_group(groups, contrast.treatment, contrast.target, contrast.cell);
+double share(const std::vector<RunGroup>& groups, const ContrastResult& contrast,
+             int64_t ParameterCounts::*denominator) {
+  const RunGroup* group = find_group(groups, contrast.treatment, contrast.target, contrast.cell);
   if (group == nullptr || group->done.empty()) return nan;
   const ParameterCounts& counts = group->done.front()->parameters;
   if (counts.*denominator == 0) return nan;
   return static_cast<double>(counts.router) / static_cast<double>(counts.*denominator);
 }
 
-void along(const AxisSpec& axis, const std::vector<Group>& groups, const std::vector<const ContrastResult*>& line,
+void along(const AxisSpec& axis, const std::vector<RunGroup>& groups, const std::vector<const ContrastResult*>& line,
            std::vector<DoseResult>& out) {
   const ContrastResult& first = *line.front();
   DoseResult empty;
@@ -114,7 +115,7 @@ void along(const AxisSpec& axis, const std::vector<Group>& groups, const std::ve
 
 }  // namespace
 
-std::vector<DoseResult> make_doses(const Study& study, const std::vector<Group>& groups,
+std::vector<DoseResult> make_doses(const Study& study, const std::vector<RunGroup>& groups,
                                    const std::vector<ContrastResult>& contrasts) {
   std::vector<DoseResult> out;
   for (const AxisSpec& axis : study.axes) {

@@ -12,7 +12,7 @@ size_t place(const std::vector<std::string>& order, const std::string& name) {
   return static_cast<size_t>(std::find(order.begin(), order.end(), name) - order.begin());
 }
 
-void add(Group& group, const RunRecord& run) {
+void add(RunGroup& group, const RunRecord& run) {
   if (run.state == "done" && std::isfinite(run.val_loss)) {
     group.done.push_back(&run);
   } else if (run.state == "failed") {
@@ -24,42 +24,42 @@ void add(Group& group, const RunRecord& run) {
 
 }  // namespace
 
-std::vector<Group> group_runs(const Study& study, const std::vector<RunRecord>& records) {
+std::vector<RunGroup> group_runs(const Study& study, const std::vector<RunRecord>& records) {
   std::vector<std::string> targets{"dense"}, arms{"dense"};
   targets.insert(targets.end(), study.settings.targets.begin(), study.settings.targets.end());
   for (const ArmSpec& arm : study.arms) arms.push_back(arm.name);
-  std::vector<Group> groups;
+  std::vector<RunGroup> groups;
   std::vector<Cell> cells;
   for (const RunRecord& run : records) {
-    auto found = std::find_if(groups.begin(), groups.end(), [&run](const Group& group) {
+    auto found = std::find_if(groups.begin(), groups.end(), [&run](const RunGroup& group) {
       return group.arm == run.arm && group.target == run.target && group.cell == run.cell;
     });
-    if (found == groups.end()) found = groups.insert(groups.end(), Group{run.arm, run.target, run.cell, {}});
+    if (found == groups.end()) found = groups.insert(groups.end(), RunGroup{run.arm, run.target, run.cell, {}});
     add(*found, run);
     if (std::find(cells.begin(), cells.end(), run.cell) == cells.end()) cells.push_back(run.cell);
   }
-  for (Group& group : groups)
+  for (RunGroup& group : groups)
     std::stable_sort(group.done.begin(), group.done.end(),
                      [](const RunRecord* a, const RunRecord* b) { return a->seed < b->seed; });
-  const auto key = [&](const Group& group) {
+  const auto key = [&](const RunGroup& group) {
     const auto cell = std::find(cells.begin(), cells.end(), group.cell) - cells.begin();
     return std::tuple(place(targets, group.target), cell, place(arms, group.arm));
   };
-  std::stable_sort(groups.begin(), groups.end(), [&](const Group& a, const Group& b) { return key(a) < key(b); });
+  std::stable_sort(groups.begin(), groups.end(), [&](const RunGroup& a, const RunGroup& b) { return key(a) < key(b); });
   return groups;
 }
 
-const Group* find_group(const std::vector<Group>& groups, const std::string& arm, const std::string& target,
-                        const Cell& cell) {
-  const auto found = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
+const RunGroup* find_group(const std::vector<RunGroup>& groups, const std::string& arm, const std::string& target,
+                           const Cell& cell) {
+  const auto found = std::find_if(groups.begin(), groups.end(), [&](const RunGroup& group) {
     return group.arm == arm && group.target == target && group.cell == cell;
   });
   return found == groups.end() ? nullptr : &*found;
 }
 
-std::vector<Cell> cells_of(const std::vector<Group>& groups) {
+std::vector<Cell> cells_of(const std::vector<RunGroup>& groups) {
   std::vector<Cell> cells;
-  for (const Group& group : groups)
+  for (const RunGroup& group : groups)
     if (std::find(cells.begin(), cells.end(), group.cell) == cells.end()) cells.push_back(group.cell);
   return cells;
 }

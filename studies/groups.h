@@ -12,7 +12,7 @@ namespace absorb {
 
 using Cell = std::map<std::string, std::string>;  // axis key -> value
 
-struct Group {
+struct RunGroup {
   std::string arm, target;
   Cell cell;
   std::vector<const RunRecord*> done;  // by seed; with a valid loss
@@ -21,12 +21,12 @@ struct Group {
 
 /// Dense first, then the study's targets in its order; within a target cells in order of appearance, within a cell the
 /// arms in the study's order. The records must outlive the result.
-std::vector<Group> group_runs(const Study& study, const std::vector<RunRecord>& records);
+std::vector<RunGroup> group_runs(const Study& study, const std::vector<RunRecord>& records);
 /// Null when the study has no such runs.
-const Group* find_group(const std::vector<Group>& groups, const std::string& arm, const std::string& target,
-                        const Cell& cell);
+const RunGroup* find_group(const std::vector<RunGroup>& groups, const std::string& arm, const std::string& target,
+                           const Cell& cell);
 /// Every cell of the groups once, in their order.
-std::vector<Cell> cells_of(const std::vector<Group>& groups);
+std::vector<Cell> cells_of(const std::vector<RunGroup>& groups);
 
 /// "rank 4, noise 0.1": the last part of each key; empty for a study without axes.
 std::string cell_label(const Cell& cell);

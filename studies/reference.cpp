@@ -28,6 +28,8 @@ std::vector<Section> sections() {
        documented<RoutingSettings>()},
       {"data", "The text, token files or synthetic task.", documented<DataSettings>()},
       {"training", "The optimiser and its rhythm.", documented<TrainingSettings>()},
+      {"compensation", "What `absorb compensate` measures on finished runs; it changes none of them.",
+       documented<CompensationSettings>()},
       {"[contrast]", "One table for each planned comparison, written [[contrast]].", documented<ContrastSpec>()},
   };
 }

@@ -1,26 +1,15 @@
 #include "studies/results.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "studies/groups.h"
+#include "studies/json_values.h"
 #include "studies/report/page.h"
 #include "studies/wording.h"
 
 namespace absorb {
 namespace {
-
-Json value(double number) {
-  return std::isfinite(number) ? Json(number) : Json(nullptr);
-}
-
-Json value(const std::optional<Interval>& interval) {
-  return interval ? Json::array({value(interval->low), value(interval->high)}) : Json(nullptr);
-}
-
-Json value(const Summary& summary) {
-  return {{"n", summary.n}, {"mean", value(summary.mean)}, {"sd", value(summary.sd)}};
-}
 
 Json values(const std::vector<double>& numbers) {
   Json out = Json::array();
@@ -213,14 +202,20 @@ Json results_json(const Study& study, const std::vector<RunRecord>& records, con
 }
 
 void write_results(const Path& folder, const Study& study, const std::vector<RunRecord>& records,
-                   const StudyAnalysis& analysis) {
+                   const StudyAnalysis& analysis, const CompensationResults& compensation) {
   const auto replace = Json::error_handler_t::replace;  // an argument or a path may be no UTF-8
-  write_file(folder / "results.json", results_json(study, records, analysis).dump(2, ' ', false, replace) + "\n");
+  Json results = results_json(study, records, analysis);
+  if (!compensation.empty()) results["compensation"] = compensation_json(compensation);
+  write_file(folder / "results.json", results.dump(2, ' ', false, replace) + "\n");
   write_file(folder / "runs.csv", runs_csv(records));
   write_file(folder / "evals.csv", evals_csv(records));
   write_file(folder / "contrasts.csv", contrasts_csv(analysis));
   write_file(folder / "deployments.csv", deployments_csv(records));
-  write_file(folder / "report.html", report_page(study, records, analysis));
+  write_file(folder / "report.html", report_page(study, records, analysis, compensation));
+  if (compensation.empty()) return;
+  std::ostringstream edges;
+  graph_of(compensation.measurements).write_csv(edges);
+  write_file(folder / "compensation.csv", edges.str());
 }
 
 }  // namespace absorb

@@ -7,12 +7,16 @@
 #include <vector>
 
 #include "studies/analysis.h"
+#include "studies/compensation_results.h"
 
 namespace absorb {
 
 /// {study, arms[], runs[], contrasts[], severity[], concentration[]}; docs/studies.md names the fields. Losses in nats
 /// per token.
 Json results_json(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis);
+
+/// {arm, cell, attributions[], routers[], notes[]} of one arm.
+Json compensation_json(const CompensationResults& compensation);
 
 /// One row a run.
 std::string runs_csv(const std::vector<RunRecord>& records);
@@ -25,8 +29,9 @@ std::string contrasts_csv(const StudyAnalysis& analysis);
 /// One row a run, deployment, loop and kind of routing.
 std::string deployments_csv(const std::vector<RunRecord>& records);
 
-/// Writes all six into `folder`. UserError when it can't be written.
+/// Writes all six into `folder`, and compensation.csv (every edge) where something was measured. UserError when it
+/// can't be written.
 void write_results(const Path& folder, const Study& study, const std::vector<RunRecord>& records,
-                   const StudyAnalysis& analysis);
+                   const StudyAnalysis& analysis, const CompensationResults& compensation = {});
 
 }  // namespace absorb

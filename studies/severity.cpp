@@ -90,17 +90,17 @@ struct Square {
   std::vector<const RunRecord*> ll, rl, lr, rr;
 };
 
-const RunRecord* of_seed(const Group& group, int64_t seed) {
+const RunRecord* of_seed(const RunGroup& group, int64_t seed) {
   for (const RunRecord* run : group.done)
     if (run->seed == seed) return run;
   return nullptr;
 }
 
-std::optional<Square> find_square(const std::vector<Group>& groups, const TwoByTwo& arms, const Cell& cell) {
-  const Group* ll = find_group(groups, arms.ll, "both", cell);
-  const Group* rl = find_group(groups, arms.rl, "both", cell);
-  const Group* lr = find_group(groups, arms.lr, "both", cell);
-  const Group* rr = find_group(groups, arms.rr, "both", cell);
+std::optional<Square> find_square(const std::vector<RunGroup>& groups, const TwoByTwo& arms, const Cell& cell) {
+  const RunGroup* ll = find_group(groups, arms.ll, "both", cell);
+  const RunGroup* rl = find_group(groups, arms.rl, "both", cell);
+  const RunGroup* lr = find_group(groups, arms.lr, "both", cell);
+  const RunGroup* rr = find_group(groups, arms.rr, "both", cell);
   if (ll == nullptr || rl == nullptr || lr == nullptr || rr == nullptr) return std::nullopt;
   Square square;
   for (const RunRecord* run : ll->done) {
@@ -149,7 +149,7 @@ const ContrastSpec* diagonal(const Study& study, const TwoByTwo& arms) {
   return nullptr;
 }
 
-void add_within(std::vector<SeverityResult>& out, const Study& study, const std::vector<Group>& groups,
+void add_within(std::vector<SeverityResult>& out, const Study& study, const std::vector<RunGroup>& groups,
                 const StudyAnalysis& analysis, const TwoByTwo& arms) {
   const ContrastSpec* spec = diagonal(study, arms);
   for (const Cell& cell : cells_of(groups)) {
@@ -168,7 +168,7 @@ void add_within(std::vector<SeverityResult>& out, const Study& study, const std:
 
 }  // namespace
 
-std::vector<SeverityResult> make_severity(const Study& study, const std::vector<Group>& groups,
+std::vector<SeverityResult> make_severity(const Study& study, const std::vector<RunGroup>& groups,
                                           const StudyAnalysis& analysis, const std::optional<TwoByTwo>& both) {
   std::vector<SeverityResult> results;
   add_twins(results, analysis);

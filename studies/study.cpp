@@ -1,5 +1,6 @@
 #include "studies/study.h"
 
+#include <array>
 #include <set>
 
 #include "core/error.h"
@@ -254,6 +255,9 @@ void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
   require(primary <= 3, "{}: {} primary contrasts; at most 3 can carry a verdict", study.file.string(), primary);
 }
 
+// What describes the study rather than a run.
+constexpr std::array own_tables = {"study", "arm", "axis", "contrast", "deployment", "compensation"};
+
 }  // namespace
 
 Study read_study(const Path& file, const std::vector<std::string>& sets) {
@@ -265,7 +269,7 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
     all.merge(assigned);
     study.last.merge(assigned);
   }
-  for (const char* key : {"study", "arm", "axis", "contrast", "deployment"}) study.last.erase(key);
+  for (const char* key : own_tables) study.last.erase(key);
   const Settings own = all.table("study");
   require(all.has("study"), "{}: holds no [study]: it can be extended, but not run", file.string());
   study.settings = read_settings<StudySettings>(own);
@@ -294,7 +298,9 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
   }
   for (const Settings& table : all.tables("contrast")) study.contrasts.push_back(read_settings<ContrastSpec>(table));
   check_contrasts(study, all.tables("contrast"));
-  for (const char* key : {"study", "arm", "axis", "contrast", "deployment"}) all.erase(key);
+  study.compensation = read_settings<CompensationSettings>(all.table("compensation"));
+  require_sensible(study.compensation, file.string());
+  for (const char* key : own_tables) all.erase(key);
   study.base = all;
   return study;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "compensation/settings.h"
 #include "core/settings.h"
 
 namespace absorb {
@@ -62,6 +63,7 @@ struct Study {
   std::vector<AxisSpec> axes;
   std::vector<ContrastSpec> contrasts;
   std::vector<DeploymentSpec> deployments;
+  CompensationSettings compensation;
   Settings last;  // --set: laid over arms and axes too
 };
 

@@ -14,12 +14,6 @@ namespace {
 
 using enum TextTable::Align;
 
-TextTable columns(const std::vector<std::pair<std::string, TextTable::Align>>& list) {
-  TextTable table;
-  for (const auto& [title, align] : list) table.column(title, align);
-  return table;
-}
-
 std::string paragraph(const std::string& text) {
   return wrapped(text, table_width, "  ", "  ");
 }
@@ -31,16 +25,16 @@ std::string title(const Study& study) {
 }
 
 std::string arms(const StudyAnalysis& analysis) {
-  TextTable table = columns({{"target", left},
-                             {"arm", words},
-                             {"cell", words},
-                             {"n", right},
-                             {"failed", right},
-                             {"loss", right},
-                             {"95 % interval", left},
-                             {"ppl", right},
-                             {"swap cost", right},
-                             {"parameters", right}});
+  TextTable table({{"target", left},
+                   {"arm", words},
+                   {"cell", words},
+                   {"n", right},
+                   {"failed", right},
+                   {"loss", right},
+                   {"95 % interval", left},
+                   {"ppl", right},
+                   {"swap cost", right},
+                   {"parameters", right}});
   for (const ArmSummary& arm : analysis.arms)
     table.row({arm.target, arm.arm, cell_label(arm.cell), std::to_string(arm.n),
                arm.failed > 0 ? std::to_string(arm.failed) : "", mean_sd(arm.loss_mean, arm.loss_sd),
@@ -54,17 +48,17 @@ std::string arms(const StudyAnalysis& analysis) {
 using Block = std::vector<const ContrastResult*>;
 
 std::string tests(const Block& block) {
-  TextTable table = columns({{"target", words},
-                             {"cell", words},
-                             {"n", right},
-                             {"gap", right},
-                             {"95 % interval", left},
-                             {"p_t", right},
-                             {"Holm", right},
-                             {"p_flip", right},
-                             {"least", right},
-                             {"p_TOST", right},
-                             {"Holm", right}});
+  TextTable table({{"target", words},
+                   {"cell", words},
+                   {"n", right},
+                   {"gap", right},
+                   {"95 % interval", left},
+                   {"p_t", right},
+                   {"Holm", right},
+                   {"p_flip", right},
+                   {"least", right},
+                   {"p_TOST", right},
+                   {"Holm", right}});
   for (const ContrastResult* row : block)
     table.row({row->target, cell_label(row->cell), std::to_string(row->paired.n), signed_number(row->paired.mean),
                bracketed(row->paired.ci95), p_value(row->paired.p_t), p_value(row->holm_p),
@@ -74,12 +68,12 @@ std::string tests(const Block& block) {
 }
 
 std::string absorption(const Block& block) {
-  TextTable table = columns({{"target", left},
-                             {"cell", words},
-                             {"swap cost", right},
-                             {"95 % interval", left},
-                             {"R", left},
-                             {"verdict", words}});
+  TextTable table({{"target", left},
+                   {"cell", words},
+                   {"swap cost", right},
+                   {"95 % interval", left},
+                   {"R", left},
+                   {"verdict", words}});
   std::string notes;
   for (const ContrastResult* row : block) {
     table.row({row->target, cell_label(row->cell), number(row->swap_cost.mean), bracketed(row->swap_cost.ci95),
@@ -123,14 +117,14 @@ std::string severity(const StudyAnalysis& analysis) {
   std::string out = "\nSEVERITY: gap and R are above 0 where attention absorbs more; paired by seed, p not adjusted\n";
   for (size_t first = 0, last = 0; first < analysis.severity.size(); first = last) {
     const SeverityResult& head = analysis.severity[first];
-    TextTable table = columns({{"quantity", words},
-                               {"unit", words},
-                               {"n", right},
-                               {"mean", right},
-                               {"95 % interval", left},
-                               {"p_t", right},
-                               {"p_TOST", right},
-                               {"verdict", words}});
+    TextTable table({{"quantity", words},
+                     {"unit", words},
+                     {"n", right},
+                     {"mean", right},
+                     {"95 % interval", left},
+                     {"p_t", right},
+                     {"p_TOST", right},
+                     {"verdict", words}});
     for (; last < analysis.severity.size(); ++last) {
       const SeverityResult& row = analysis.severity[last];
       if (row.between != head.between || row.contrast != head.contrast || row.cell != head.cell) break;
@@ -147,15 +141,15 @@ std::string severity(const StudyAnalysis& analysis) {
 
 std::string doses(const StudyAnalysis& analysis) {
   if (analysis.doses.empty()) return "";
-  TextTable table = columns({{"contrast", words},
-                             {"target", left},
-                             {"cell", words},
-                             {"dose", words},
-                             {"of", words},
-                             {"n", right},
-                             {"slope", right},
-                             {"95 % interval", left},
-                             {"p_t", right}});
+  TextTable table({{"contrast", words},
+                   {"target", left},
+                   {"cell", words},
+                   {"dose", words},
+                   {"of", words},
+                   {"n", right},
+                   {"slope", right},
+                   {"95 % interval", left},
+                   {"p_t", right}});
   for (const DoseResult& row : analysis.doses)
     table.row(
         {row.contrast, row.target, cell_label(row.rest),
@@ -167,14 +161,14 @@ std::string doses(const StudyAnalysis& analysis) {
 
 /// Target both has a line for each kind of routing.
 std::string agreement(const StudyAnalysis& analysis) {
-  TextTable table = columns({{"target", left},
-                             {"arm", words},
-                             {"cell", words},
-                             {"deployment", words},
-                             {"F1", right},
-                             {"Jaccard", right},
-                             {"mass", right},
-                             {"of", right}});
+  TextTable table({{"target", left},
+                   {"arm", words},
+                   {"cell", words},
+                   {"deployment", words},
+                   {"F1", right},
+                   {"Jaccard", right},
+                   {"mass", right},
+                   {"of", right}});
   bool empty = true;
   for (const DeploymentSummary& row : analysis.deployments)
     for (const auto& [kind, a] : row.agreement) {
@@ -192,15 +186,15 @@ std::string agreement(const StudyAnalysis& analysis) {
 
 std::string deployments(const StudyAnalysis& analysis) {
   if (analysis.deployments.empty()) return "";
-  TextTable table = columns({{"target", left},
-                             {"arm", words},
-                             {"cell", words},
-                             {"deployment", words},
-                             {"n", right},
-                             {"loss", right},
-                             {"cost", right},
-                             {"95 % interval", left},
-                             {"open", right}});
+  TextTable table({{"target", left},
+                   {"arm", words},
+                   {"cell", words},
+                   {"deployment", words},
+                   {"n", right},
+                   {"loss", right},
+                   {"cost", right},
+                   {"95 % interval", left},
+                   {"open", right}});
   for (const DeploymentSummary& row : analysis.deployments)
     table.row({row.target, row.arm, cell_label(row.cell), row.key, std::to_string(row.loss.n), number(row.loss.mean),
                signed_number(row.cost.mean), bracketed(row.cost.ci95),

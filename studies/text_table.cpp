@@ -44,6 +44,10 @@ std::string wrapped(const std::string& text, size_t width, const std::string& fi
   return out;
 }
 
+TextTable::TextTable(const std::vector<std::pair<std::string, Align>>& columns) {
+  for (const auto& [title, align] : columns) column(title, align);
+}
+
 void TextTable::column(const std::string& title, Align align) {
   columns_.push_back({title, align});
 }

@@ -9,6 +9,8 @@ namespace absorb {
 class TextTable {
  public:
   enum class Align { words, left, right };  // only words wrap
+  TextTable() = default;
+  explicit TextTable(const std::vector<std::pair<std::string, Align>>& columns);
   /// A column that only holds empty cells is left out when the table is written.
   void column(const std::string& title, Align align);
   /// One cell per column; InternalError otherwise.

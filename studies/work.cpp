@@ -1,17 +1,10 @@
 #include "studies/work.h"
 
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
-#include <thread>
-
 #include "core/error.h"
 #include "studies/deploy_task.h"
 #include "studies/display.h"
 #include "studies/interrupt.h"
-
-extern char** environ;
+#include "studies/processes.h"
 
 namespace absorb {
 namespace {
@@ -32,10 +25,6 @@ WorkResult tally(const RunPlan& plan) {
   }
   result.interrupted = interrupted();
   return result;
-}
-
-void pause() {
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
 }
 
 // Whether the runs that this one takes weights or moments from let it start; if one of them failed, so does this one.
@@ -80,7 +69,8 @@ class Worker {
       const bool worked = one_round() || deploy_round();
       if (worked) continue;
       if (closed_runs(plan_) == static_cast<int64_t>(plan_.runs.size()) && !waits_for_deployments()) return;
-      pause();  // what is open is held by a live worker, or waits for another run; a dead one's claim can be taken
+      pause_between_looks();  // what is open is held by a live worker, or waits for another run; a dead one's claim can
+                              // be taken
     }
   }
 
@@ -139,35 +129,14 @@ std::vector<ActiveRun> active_runs(const RunPlan& plan) {
   return active;
 }
 
-pid_t spawn(const std::vector<std::string>& argv) {
-  std::vector<char*> raw;
-  for (const std::string& argument : argv) raw.push_back(const_cast<char*>(argument.c_str()));
-  raw.push_back(nullptr);
-  pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, raw.data(), environ);
-  check(error == 0, "a worker process can't be started: {}", std::strerror(error));
-  return pid;
-}
-
 // Worker processes train; this one shows how far they are and passes signals on.
 void supervise(const RunPlan& plan, const WorkOptions& options) {
   const int64_t closed = closed_runs(plan), total = static_cast<int64_t>(plan.runs.size());
   Display display(total, closed);
-  std::vector<pid_t> workers;
   const int64_t undeployed = std::count_if(plan.runs.begin(), plan.runs.end(),
                                            [](const RunSpec& run) { return !open_deployments(run).empty(); });
-  for (int64_t i = 0; i < std::min(options.jobs, total - closed + undeployed); ++i)
-    workers.push_back(spawn(options.worker_argv));
-  bool passed_on = false;
-  while (!workers.empty()) {
-    if (interrupted() && !passed_on) {
-      for (const pid_t worker : workers) ::kill(worker, SIGTERM);
-      passed_on = true;
-    }
-    std::erase_if(workers, [](pid_t worker) { return ::waitpid(worker, nullptr, WNOHANG) == worker; });
-    display.update(active_runs(plan), closed_runs(plan));
-    pause();
-  }
+  run_workers(options.worker_argv, std::min(options.jobs, total - closed + undeployed),
+              [&] { display.update(active_runs(plan), closed_runs(plan)); });
 }
 
 }  // namespace

@@ -3,8 +3,11 @@
 
 #include <iostream>
 
+#include "compensation/queries.h"
 #include "core/error.h"
+#include "core/settings.h"
 #include "studies/command/commands.h"
+#include "studies/measure_run.h"
 #include "studies/provenance.h"
 
 namespace absorb {
@@ -86,25 +89,46 @@ void add_tokens(CLI::App& app, TokensOptions& o, Command& chosen) {
   tokens->callback([&] { chosen = [&o] { return tokens_command(o); }; });
 }
 
-void add_compensation(CLI::App& app, CompensateOptions& c, GraphOptions& g, Command& chosen) {
-  CLI::App* compensate = app.add_subcommand("compensate", "Measure who makes up for a disturbed router");
-  compensate->add_option("DIR", c.folder, "A study's folder")->required();
-  compensate->add_option("--arm", c.arm, "Whose weights")->capture_default_str();
-  compensate->add_option("--target", c.target, "attention, moe or both; default: every target that is finished");
-  compensate->add_option("--seed", c.seed, "Default: the study's first");
-  compensate->add_option("--layers", c.layers, "Default: all")->delimiter(',');
-  compensate->add_option("--steps", c.steps, "Steps of adaptation")->capture_default_str();
-  compensate->add_option("--draws", c.draws, "Random routers for each layer")->capture_default_str();
-  compensate->add_option("--sequences", c.sequences, "Held-out sequences")->capture_default_str();
-  compensate->add_option("--device", c.device, "auto, cpu or cuda")->capture_default_str();
-  compensate->callback([&] { chosen = [&c] { return compensate_command(c); }; });
-  CLI::App* graph = app.add_subcommand("graph", "Write the compensation graph to standard output");
-  graph->add_option("DIR", g.folder, "A study's folder")->required();
-  graph->add_option("--export", g.format, "graphml, dot, json or csv")->capture_default_str();
-  graph->add_option("--arm", g.arm, "Whose graph")->capture_default_str();
-  graph->add_option("--target", g.target, "Default: all that were measured");
-  graph->add_option("--seed", g.seed, "Default: all that were measured");
-  graph->callback([&] { chosen = [&g] { return graph_command(g); }; });
+void add_compensate(CLI::App& app, CompensateOptions& o, Command& chosen) {
+  CLI::App* compensate =
+      app.add_subcommand("compensate", "Measure who makes up for a disturbed router in a study's finished runs");
+  compensate->add_option("DIR", o.folder, "A study's folder, such as runs/quick")->required();
+  compensate->add_option("--measures", o.measures, "Some of " + join(measure_names()) + "; default: all")
+      ->delimiter(',');
+  compensate->add_option("--layers", o.layers, "Whose routers and parts are disturbed; default: all")->delimiter(',');
+  compensate->add_option("--arm", o.arm, "Whose weights")->capture_default_str();
+  compensate->add_option("--target", o.target, "attention, moe or both; default: all");
+  compensate->add_option("--seed", o.seed, "Default: all")->check(CLI::NonNegativeNumber);
+  compensate->add_option("--jobs", o.jobs, "Runs at a time; default: one for each core, on a GPU one")
+      ->check(CLI::PositiveNumber);
+  compensate->add_option("--set", o.sets, "Override a setting, such as --set compensation.damage=0.05")
+      ->allow_extra_args(false);
+  compensate->add_option("--device", o.device, "auto, cpu or cuda")->capture_default_str();
+  compensate->add_flag("--worker", o.worker, "")->group("");
+  compensate->footer(
+      "Interrupted, the same command goes on where it stopped; what is measured already isn't measured again.\n"
+      "Example: absorb compensate runs/compensation --measures recovery,coupling --layers 0,1");
+  compensate->callback([&] { chosen = [&o] { return compensate_command(o); }; });
+}
+
+void add_graph(CLI::App& app, GraphOptions& o, Command& chosen) {
+  CLI::App* graph = app.add_subcommand("graph", "Ask the compensation graph of a study, or export it");
+  graph->add_option("DIR", o.from, "A study's folder, or a file that --export json wrote")->required();
+  graph->add_option("QUERY", o.query, "One of " + join(query_names()) + "; compare takes two: ARM.TARGET ARM.TARGET");
+  graph->add_option("--export", o.format, "graphml, dot, json or csv, to standard output");
+  graph->add_option("--arm", o.arm, "Whose weights were measured")->capture_default_str();
+  graph->add_option("--target", o.target, "attention, moe or both; default: all");
+  graph->add_option("--seed", o.seed, "A seed, or mean: over all of them")->capture_default_str();
+  graph->add_option("--measure", o.measure, "Which edges; default: what the query is about");
+  graph->add_option("-k", o.paths, "Paths to show")->capture_default_str()->check(CLI::PositiveNumber);
+  graph->add_option("--from", o.path_from, "Where paths begin, such as 1.attention_router");
+  graph->add_option("--to", o.path_to, "Where they end");
+  graph->footer(
+      "Examples: absorb graph runs/compensation share\n"
+      "          absorb graph runs/compensation paths -k 3 --target attention --from 1.attention_router\n"
+      "          absorb graph runs/compensation compare learned.attention learned.moe\n"
+      "          absorb graph runs/compensation --export graphml > graph.graphml");
+  graph->callback([&] { chosen = [&o] { return graph_command(o); }; });
 }
 
 void add_conform(CLI::App& app, ConformOptions& o, Command& chosen) {
@@ -164,7 +188,8 @@ int command_line(int argc, char** argv) {
   add_deploy(app, deploy, chosen);
   add_tensorboard(app, folder, chosen);
   add_tokens(app, tokens, chosen);
-  add_compensation(app, compensate, graph, chosen);
+  add_compensate(app, compensate, chosen);
+  add_graph(app, graph, chosen);
   add_conform(app, conform, chosen);
   try {
     app.parse(argc, argv);

@@ -65,18 +65,24 @@ int conform_command(const ConformOptions& options);
 
 struct CompensateOptions {
   Path folder;
-  std::string arm = "learned", target, device = "auto";
-  int64_t seed = -1;  // the first
+  std::string arm = "learned", target, device = "auto";  // no target: every one
+  int64_t seed = -1;                                     // -1: all
+  int64_t jobs = 0;                                      // 0: one per core on a CPU, one on a GPU
+  std::vector<std::string> measures, sets;               // no measures: all of them
   std::vector<int64_t> layers;
-  int64_t steps = 50, draws = 2, sequences = 64;
+  bool worker = false;
 };
+/// Measures an arm's finished runs, then prints the attribution and writes the study's page anew.
 int compensate_command(const CompensateOptions& options);
 
 struct GraphOptions {
-  Path folder;
-  std::string format = "graphml", arm = "learned", target;
-  int64_t seed = -1;
+  Path from;                       // a study's folder, or a graph that --export json wrote
+  std::vector<std::string> query;  // its name, and what it takes
+  std::string format;              // graphml, dot, json or csv instead of a query
+  std::string arm = "learned", target, measure, seed = "mean", path_from, path_to;
+  int64_t paths = 5;
 };
+/// Asks a compensation graph, or writes it to standard output.
 int graph_command(const GraphOptions& options);
 
 /// Writes <run>/tensorboard/ for every run that has metrics (training/tensorboard.h), anew each time.

@@ -1,115 +1,194 @@
-// absorb compensate and absorb graph: recovery of one trained run, measured and exported.
+// absorb compensate: measures finished runs, in this process or in several, and says what came out.
 #include <unistd.h>
 
 #include <iostream>
 #include <set>
+#include <thread>
 
-#include "compensation/recovery_file.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "studies/claim.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
-#include "studies/subject.h"
+#include "studies/display.h"
+#include "studies/interrupt.h"
+#include "studies/measure_run.h"
+#include "studies/processes.h"
 
 namespace absorb {
 namespace {
 
-// The runs of an arm that a measurement is about: one seed, every target that the arm was trained for.
-std::vector<RunSpec> runs_of(const RunPlan& plan, const std::string& arm, const std::string& target, int64_t seed) {
-  std::vector<RunSpec> out;
-  std::set<std::string> arms;
-  for (const RunSpec& run : plan.runs) {
-    if (run.settings.target == "dense") continue;
-    arms.insert(run.arm);
-    if (run.arm == arm && (target.empty() || run.settings.target == target) && (seed < 0 || run.settings.seed == seed))
-      out.push_back(run);
+struct Interruption : std::exception {};
+
+/// One run that is to be measured.
+struct Task {
+  RunSpec run;
+  DriftPair pair;
+};
+
+std::vector<Task> tasks_of(const Study& study, const RunPlan& plan, const CompensateOptions& options) {
+  std::vector<Task> tasks;
+  for (const RunSpec& run : runs_of_arm(plan, {options.arm, options.target, options.seed}))
+    tasks.push_back({run, drift_pair(study, plan, run)});
+  return tasks;
+}
+
+Path claim_folder(const RunSpec& run) {
+  return run.folder / "compensation";
+}
+
+int64_t closed_tasks(const std::vector<Task>& tasks, const MeasureRequest& request) {
+  return std::count_if(tasks.begin(), tasks.end(),
+                       [&](const Task& task) { return open_measures(task.run, task.pair, request).empty(); });
+}
+
+std::vector<std::string> measures_of(const CompensateOptions& options, const CompensationSettings& settings) {
+  const std::vector<std::string> known = measure_names();
+  const std::vector<std::string>& wanted = options.measures.empty() ? settings.measures : options.measures;
+  for (const std::string& measure : wanted)
+    require(std::find(known.begin(), known.end(), measure) != known.end(), "there is no measure \"{}\"; measures: {}",
+            measure, join(known));
+  return wanted.empty() ? known : wanted;
+}
+
+void require_layers(const std::vector<Task>& tasks, const std::vector<int64_t>& layers) {
+  for (const Task& task : tasks)
+    for (const int64_t layer : layers)
+      require(layer >= 0 && layer < task.run.settings.model.layers,
+              "--layers: there is no layer {}; {} has layers 0 to {}", layer, task.run.name(),
+              task.run.settings.model.layers - 1);
+}
+
+/// One line on a terminal that redraws itself: what is measured, how far it is, how long it takes yet.
+class MeasureDisplay {
+ public:
+  explicit MeasureDisplay(bool silent) : draws_(!silent && ::isatty(STDERR_FILENO) != 0) {}
+  ~MeasureDisplay() {
+    if (draws_) std::cerr << "\r\033[K" << std::flush;
   }
-  require(!out.empty(), "no run of arm \"{}\"{}{}; arms: {}", arm, target.empty() ? "" : " and target " + target,
-          seed < 0 ? "" : fmt::format(" and seed {}", seed), join({arms.begin(), arms.end()}));
-  return out;
+  MeasureDisplay(const MeasureDisplay&) = delete;
+  MeasureDisplay& operator=(const MeasureDisplay&) = delete;
+
+  void update(const std::string& line) {
+    if (draws_) std::cerr << "\r\033[K" << line << std::flush;
+  }
+
+ private:
+  bool draws_;
+};
+
+std::string progress_line(const RunSpec& run, const std::string& next, int64_t done, int64_t total, double seconds) {
+  const double left = done > 0 ? seconds / static_cast<double>(done) * static_cast<double>(total - done) : 0;
+  return fmt::format("{} {} ({} of {}{})", run.name(), next, done, total,
+                     done > 0 ? ", " + clock_text(left) + " left" : "");
 }
 
-std::string signed_nats(const Measured& m) {
-  return fmt::format("{:+.4f} +/- {:.4f}", m.value, m.standard_error);
-}
+/// Works through the tasks that no live worker holds, until none is open.
+class Measurer {
+ public:
+  Measurer(const std::vector<Task>& tasks, const MeasureRequest& request, bool worker)
+      : tasks_(tasks), request_(request), display_(worker) {}
 
-void print_result(const RecoveryResult& r) {
-  std::cout << fmt::format("\n{}: swap costs {} nats ({} draws, {} sequences)\n", to_string(r.router),
-                           signed_nats(r.swap_cost), r.draws, r.held_out_sequences);
-  for (const Recovery& recovery : r.groups)
-    if (!recovery.group.components.empty())
-      std::cout << fmt::format("  {:<14}{:>22} nats recovered in {} steps\n", recovery.group.name,
-                               signed_nats(recovery.measured), r.steps);
-  if (r.share.share)
-    std::cout << fmt::format("  cross-layer share {:.3f} (Shapley: module {:+.4f}, rest {:+.4f}, cross {:+.4f})\n",
-                             *r.share.share, r.share.module.value, r.share.rest.value, r.share.cross.value);
-  else
-    std::cout << "  cross-layer share undefined: " << r.share.undefined << '\n';
-  for (const Diverged& d : r.diverged) std::cout << fmt::format("  diverged and left out: {}\n", d.group);
-}
-
-bool wanted(const Component& router, const std::vector<int64_t>& layers) {
-  return layers.empty() || std::count(layers.begin(), layers.end(), router.layer) > 0;
-}
-
-RunRecovery measure(const RunSpec& run, const CompensateOptions& options) {
-  const std::unique_ptr<Subject> subject = make_subject(run.folder, find_device(options.device));
-  for (const int64_t layer : options.layers)
-    require(layer >= 0 && layer < subject->layers(), "--layers: there is no layer {}; the run has 0 to {}", layer,
-            subject->layers() - 1);
-  RecoverySettings settings;
-  settings.steps = options.steps;
-  settings.draws = options.draws;
-  settings.held_out_sequences = std::min(options.sequences, subject->held_out());
-  settings.cache = run.folder / "compensation";
-  const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  settings.progress = [&](std::string_view next, int64_t done, int64_t total) {
-    if (terminal) std::cerr << fmt::format("\r\033[K{} {}/{} {}", run.name(), done, total, next) << std::flush;
-  };
-  RunRecovery recovery{run.arm, run.settings.target, run.settings.seed, {}};
-  for (const Component& router : router_components(subject->components()))
-    if (wanted(router, options.layers)) {
-      recovery.results.push_back(measure_recovery(*subject, router, settings));
-      if (terminal) std::cerr << "\r\033[K";
-      print_result(recovery.results.back());
+  void run() {
+    while (closed_tasks(tasks_, request_) < static_cast<int64_t>(tasks_.size())) {
+      bool worked = false;
+      for (const Task& task : tasks_) worked = measure(task) || worked;
+      if (interrupted()) throw Interruption();
+      if (!worked) pause_between_looks();  // what is open is held by a live worker
     }
-  save_recovery(run.folder / "recovery.json", recovery);
-  return recovery;
+  }
+
+ private:
+  bool measure(const Task& task) {
+    if (open_measures(task.run, task.pair, request_).empty()) return false;
+    std::optional<Claim> claim = Claim::take(claim_folder(task.run));
+    if (!claim) return false;
+    std::string measure;
+    auto start = std::chrono::steady_clock::now();
+    measure_run(task.run, task.pair, request_, [&](const std::string& next, int64_t done, int64_t total) {
+      if (interrupted()) throw Interruption();
+      if (const std::string now = next.substr(0, next.find(':')); now != measure) {
+        measure = now;
+        start = std::chrono::steady_clock::now();
+      }
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      const std::string line = progress_line(task.run, next, done, total, seconds);
+      claim->beat({{"line", line}});
+      display_.update(line);
+    });
+    return true;
+  }
+
+  const std::vector<Task>& tasks_;
+  const MeasureRequest& request_;
+  MeasureDisplay display_;
+};
+
+std::vector<std::string> worker_command(const CompensateOptions& options, int64_t seed) {
+  std::vector<std::string> argv = {"absorb",    "compensate", options.folder.string(), "--arm",
+                                   options.arm, "--device",   options.device,          "--jobs",
+                                   "1",         "--worker"};
+  const auto add = [&argv](const std::string& name, const std::string& value) {
+    argv.push_back(name);
+    argv.push_back(value);
+  };
+  if (!options.target.empty()) add("--target", options.target);
+  if (seed >= 0) add("--seed", std::to_string(seed));
+  if (!options.measures.empty()) add("--measures", join(options.measures, ","));
+  for (const int64_t layer : options.layers) add("--layers", std::to_string(layer));
+  for (const std::string& set : options.sets) add("--set", set);
+  return argv;
+}
+
+int supervise(const std::vector<Task>& tasks, const MeasureRequest& request, const CompensateOptions& options,
+              int64_t jobs) {
+  MeasureDisplay display(false);
+  const auto total = static_cast<int64_t>(tasks.size());
+  const int64_t closed = closed_tasks(tasks, request);
+  const auto statuses = run_workers(worker_command(options, options.seed), std::min(jobs, total - closed), [&] {
+    std::string line;
+    for (const Task& task : tasks)
+      if (const auto claim = live_claim(claim_folder(task.run)))
+        line += "  " + claim->value("progress", Json::object()).value("line", task.run.name());
+    display.update(fmt::format("{} of {} runs measured;{}", closed_tasks(tasks, request), total, line));
+  });
+  if (interrupted()) throw Interruption();
+  const auto failed = std::find_if(statuses.begin(), statuses.end(), [](int status) { return status != exit_done; });
+  return failed == statuses.end() ? static_cast<int>(exit_done) : *failed;
+}
+
+int64_t default_jobs(const std::vector<Task>& tasks, at::Device device) {
+  if (device.is_cuda()) return 1;
+  const int64_t threads = tasks.front().run.settings.training.threads;
+  return std::max<int64_t>(static_cast<int64_t>(std::thread::hardware_concurrency()) / threads, 1);
+}
+
+int measure_all(const std::vector<Task>& tasks, const MeasureRequest& request, const CompensateOptions& options) {
+  const int64_t jobs = options.jobs > 0 ? options.jobs : default_jobs(tasks, request.device);
+  if (jobs > 1 && !options.worker && tasks.size() > 1) return supervise(tasks, request, options, jobs);
+  Measurer(tasks, request, options.worker).run();
+  return exit_done;
 }
 
 }  // namespace
 
 int compensate_command(const CompensateOptions& options) {
-  const RunPlan plan = plan_in(options.folder);
-  const int64_t seed = options.seed >= 0 ? options.seed : plan.runs.at(0).settings.seed;
+  const Study study = study_in(options.folder, options.sets);
+  const RunPlan plan = plan_in(options.folder, options.sets);
+  const std::vector<Task> tasks = tasks_of(study, plan, options);
+  const MeasureRequest request{measures_of(options, study.compensation), options.layers, study.compensation,
+                               find_device(options.device)};
+  require_layers(tasks, options.layers);
+  for (const Task& task : tasks) open_measures(task.run, task.pair, request);  // refuses a run that isn't finished
   configure_torch(static_cast<int>(plan.runs[0].settings.training.threads), plan.runs[0].settings.training.tf32);
-  for (const RunSpec& run : runs_of(plan, options.arm, options.target, seed)) {
-    std::cout << fmt::format("# {} (unmatched: neither capacity nor dose is equal between groups)\n", run.name());
-    measure(run, options);
+  catch_interrupts(options.worker);
+  try {
+    if (const int status = measure_all(tasks, request, options); status != exit_done || options.worker) return status;
+  } catch (const Interruption&) {
+    if (!options.worker) std::cerr << "stopped; the same command goes on where it stopped\n";
+    return exit_resumable;
   }
-  std::cout << fmt::format("\ngraph: absorb graph {} --export graphml\n", options.folder.string());
-  return exit_done;
-}
-
-int graph_command(const GraphOptions& options) {
-  const std::vector<std::string> formats = {"graphml", "dot", "json", "csv"};
-  require(std::count(formats.begin(), formats.end(), options.format) == 1, "--export must be one of {} but got \"{}\"",
-          join(formats), options.format);
-  std::vector<RunRecovery> measured;
-  for (const RunSpec& run : runs_of(plan_in(options.folder), options.arm, options.target, options.seed))
-    if (std::filesystem::exists(run.folder / "recovery.json"))
-      measured.push_back(load_recovery(run.folder / "recovery.json"));
-  require(!measured.empty(), "{}: nothing was measured for arm \"{}\" yet: run `absorb compensate {}` first",
-          options.folder.string(), options.arm, options.folder.string());
-  const CompensationGraph graph = recovery_graph(measured);
-  if (options.format == "graphml")
-    graph.write_graphml(std::cout);
-  else if (options.format == "dot")
-    graph.write_dot(std::cout);
-  else if (options.format == "json")
-    graph.write_json(std::cout);
-  else
-    graph.write_csv(std::cout);
+  std::cout << summarise_compensation(options.folder, options.arm);
   return exit_done;
 }
 

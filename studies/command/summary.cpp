@@ -1,7 +1,11 @@
 #include "studies/command/summary.h"
 
+#include <set>
+
 #include "core/error.h"
 #include "studies/command/commands.h"
+#include "studies/compensation_summaries.h"
+#include "studies/compensation_table.h"
 #include "studies/deploy_task.h"
 #include "studies/results.h"
 #include "studies/table.h"
@@ -30,23 +34,43 @@ Settings whole_study(const Study& study) {
     if (!deployment.routing.value().empty()) table["routing"] = deployment.routing.value();
     whole["deployment"].push_back(table);
   }
+  whole["compensation"] = write_settings(study.compensation);
   return Settings::from_json(std::move(whole), study.file.string());
 }
 
-Study study_in(const Path& folder) {
+Study study_in(const Path& folder, const std::vector<std::string>& sets) {
   require(std::filesystem::is_directory(folder), "{}: there is no such folder", folder.string());
   require(std::filesystem::exists(folder / "study.toml"),
           "{}: is no study's folder: it holds no study.toml (give the folder below runs/ that `absorb run` made)",
           folder.string());
-  return read_study(folder / "study.toml");
+  for (const std::string& set : sets)
+    require(set.starts_with("compensation."),
+            "--set {}: of a study whose runs are finished only compensation.* can be set", set);
+  return read_study(folder / "study.toml", sets);
 }
 
-RunPlan plan_in(const Path& folder) {
+RunPlan plan_in(const Path& folder, const std::vector<std::string>& sets) {
   const Path whole = std::filesystem::absolute(folder).lexically_normal();
   const Path own = whole.filename().empty() ? whole.parent_path() : whole;
-  Study study = study_in(folder);
+  Study study = study_in(folder, sets);
   study.settings.name = own.filename().string();
   return plan_runs(study, own.parent_path());
+}
+
+std::vector<RunSpec> runs_of_arm(const RunPlan& plan, const RunsWanted& wanted) {
+  std::vector<RunSpec> runs;
+  std::set<std::string> arms;
+  for (const RunSpec& run : plan.runs) {
+    if (run.settings.target == "dense") continue;
+    arms.insert(run.arm);
+    if (run.arm == wanted.arm && (wanted.target.empty() || run.settings.target == wanted.target) &&
+        (wanted.seed < 0 || run.settings.seed == wanted.seed))
+      runs.push_back(run);
+  }
+  require(!runs.empty(), "no run of arm \"{}\"{}{}; arms: {}", wanted.arm,
+          wanted.target.empty() ? "" : " and target " + wanted.target,
+          wanted.seed < 0 ? "" : fmt::format(" and seed {}", wanted.seed), join({arms.begin(), arms.end()}));
+  return runs;
 }
 
 namespace {
@@ -78,13 +102,54 @@ std::vector<RunRecord> read_records(const RunPlan& plan) {
   return records;
 }
 
+namespace {
+
+// What the page answers of its own accord: the strongest ways, who makes up for how many, and whether the cheap
+// measures predict what was measured. A question whose measures are missing isn't asked.
+void ask(CompensationResults& results) {
+  if (results.empty()) return;
+  const CompensationGraph graph = graph_of(results.measurements);
+  for (const std::string& target : targets_of(results))
+    for (const char* query : {"agreement", "paths", "sharing"}) {
+      QueryRequest request;
+      request.query = query;
+      request.edges.arm = results.measurements.front().arm;
+      request.edges.target = target;
+      try {
+        results.queries.push_back(run_query(graph, request));
+      } catch (const UserError&) {
+        continue;
+      }
+    }
+}
+
+CompensationResults measured_in(const std::vector<RunRecord>& records, const std::string& arm = "") {
+  CompensationResults results = collect_compensation(records, arm);
+  ask(results);
+  return results;
+}
+
+}  // namespace
+
 std::string summarise(const Path& folder) {
   const Study study = study_in(folder);
   const RunPlan plan = plan_in(folder);
   const std::vector<RunRecord> records = read_records(plan);
   const StudyAnalysis analysis = analyse(study, records, locked_contrasts(folder), two_by_two(plan));
-  write_results(folder, study, records, analysis);
-  return print_table(study, records, analysis) +
+  const CompensationResults compensation = measured_in(records);
+  write_results(folder, study, records, analysis, compensation);
+  return print_table(study, records, analysis) + (compensation.empty() ? "" : "\n" + print_compensation(compensation)) +
+         fmt::format("\npage: {}\n", std::filesystem::absolute(folder / "report.html").lexically_normal().string());
+}
+
+std::string summarise_compensation(const Path& folder, const std::string& arm) {
+  const Study study = study_in(folder);
+  const RunPlan plan = plan_in(folder);
+  const std::vector<RunRecord> records = read_records(plan);
+  const CompensationResults compensation = measured_in(records, arm);
+  write_results(folder, study, records, analyse(study, records, locked_contrasts(folder), two_by_two(plan)),
+                compensation);
+  return print_compensation(compensation) +
          fmt::format("\npage: {}\n", std::filesystem::absolute(folder / "report.html").lexically_normal().string());
 }
 

@@ -40,7 +40,7 @@ struct AccountLine {
 };
 
 struct Panel {
-  const Group* group;
+  const RunGroup* group;
   std::vector<AccountLine> lines;
 };
 
@@ -50,7 +50,7 @@ double value_of(const AccountPoint& point, const std::string& key) {
 }
 
 /// Steps whose norm is exactly 0 have no logarithm, and are named in words instead.
-std::vector<Point> line_of(const Group& group, const std::string& key, size_t most) {
+std::vector<Point> line_of(const RunGroup& group, const std::string& key, size_t most) {
   std::map<int64_t, std::vector<double>> by_step;
   for (const RunRecord* run : group.done)
     for (const AccountPoint& point : run->accounts)
@@ -66,13 +66,13 @@ std::vector<Point> line_of(const Group& group, const std::string& key, size_t mo
 }
 
 std::vector<Panel> panels_of(const Material& material) {
-  std::vector<const Group*> groups;
-  for (const Group& group : material.groups)
+  std::vector<const RunGroup*> groups;
+  for (const RunGroup& group : material.groups)
     if (std::any_of(group.done.begin(), group.done.end(), [](const RunRecord* run) { return !run->accounts.empty(); }))
       groups.push_back(&group);
   const size_t most = groups.empty() ? 0 : std::clamp<size_t>(2400 / groups.size(), 8, 40);
   std::vector<Panel> panels;
-  for (const Group* group : groups) {
+  for (const RunGroup* group : groups) {
     panels.push_back({group, {}});
     for (size_t part = 0; part < parts.size(); ++part)
       if (auto points = line_of(*group, std::string("grad_norm/") + parts[part].key, most); points.size() > 1)
@@ -134,7 +134,7 @@ std::string label_of(const std::string& key) {
 }
 
 /// "attention router: exactly 0 at every step; v: exactly 0 at 3 of 50 accounts", or that none was.
-std::string zeros(const Group& group) {
+std::string zeros(const RunGroup& group) {
   std::map<std::string, int64_t> zero, all;
   for (const RunRecord* run : group.done)
     for (const AccountPoint& point : run->accounts) {
@@ -149,7 +149,7 @@ std::string zeros(const Group& group) {
   return out.empty() ? "No part's gradient was exactly 0." : out + ".";
 }
 
-std::string displacement(const Group& group) {
+std::string displacement(const RunGroup& group) {
   std::vector<double> last;
   for (const RunRecord* run : group.done) {
     if (run->accounts.empty()) continue;
@@ -169,7 +169,7 @@ std::string gradient_accounts(const Material& material) {
   if (panels.empty()) return "";
   std::string out = "<div class=\"small-panels\">\n";
   for (size_t i = 0; i < panels.size(); ++i) {
-    const Group& group = *panels[i].group;
+    const RunGroup& group = *panels[i].group;
     const std::string name = with_cell(group.target + ", " + group.arm, group.cell);
     out += "<div>\n" + (panels[i].lines.empty() ? "<p class=\"meta\">" + typeset(name) + "</p>\n"
                                                 : draw_panel(panels[i], ranges, i));

@@ -21,7 +21,7 @@ struct BandPoint {
 using Band = std::vector<BandPoint>;
 
 /// Valid loss over the steps that every done run of the group reports, thinned to what a figure can show.
-Band band_of(const Group& group) {
+Band band_of(const RunGroup& group) {
   std::map<int64_t, std::vector<const CurvePoint*>> by_step;
   for (const RunRecord* run : group.done)
     for (const CurvePoint& point : run->curve)
@@ -43,7 +43,7 @@ Band band_of(const Group& group) {
 }
 
 struct Curve {
-  const Group* group;
+  const RunGroup* group;
   Band band;
 };
 
@@ -55,13 +55,13 @@ struct Panel {
 /// One panel a target and cell, the dense arm in each.
 std::vector<Panel> panels_of(const Material& material) {
   std::vector<Panel> panels;
-  for (const Group& group : material.groups) {
+  for (const RunGroup& group : material.groups) {
     Band band = band_of(group);
     if (band.size() < 2 || group.target == "dense") continue;
     const std::string title = with_cell(group.target, group.cell);
     if (panels.empty() || panels.back().title != title) {
       panels.push_back({title, {}});
-      const Group* dense = find_group(material.groups, "dense", "dense", group.cell);
+      const RunGroup* dense = find_group(material.groups, "dense", "dense", group.cell);
       if (dense == nullptr) dense = find_group(material.groups, "dense", "dense", {});
       if (dense != nullptr && !dense->done.empty()) panels.back().curves.push_back({dense, band_of(*dense)});
     }

@@ -34,7 +34,7 @@ struct Panels {
 };
 
 /// Paired within a seed, so that what seeds differ by anyway does not widen the band.
-std::vector<Summary> rise_of(const Group& group, const std::string& key, size_t points) {
+std::vector<Summary> rise_of(const RunGroup& group, const std::string& key, size_t points) {
   std::vector<Summary> rise;
   for (size_t r = 0; r < points; ++r) {
     std::vector<double> values;
@@ -60,7 +60,7 @@ T& with(std::vector<T>& list, std::string T::*name, const std::string& value) {
 std::vector<Panels> panels_of(const Material& material) {
   std::vector<Panels> all;
   for (const DeploymentSummary& row : material.analysis.deployments) {
-    const Group* group = find_group(material.groups, row.arm, row.target, row.cell);
+    const RunGroup* group = find_group(material.groups, row.arm, row.target, row.cell);
     if (row.hardening.size() < 2 || group == nullptr) continue;
     Panel& panel = with(with(all, &Panels::key, row.key).panels, &Panel::title, with_cell(row.target, row.cell));
     panel.lines.push_back({row.arm, rise_of(*group, row.key, row.hardening.size())});

@@ -47,7 +47,7 @@ std::string model_sentence(const Material& material, const ModelSettings& model)
   std::string out = fmt::format(
       "All arms share a pre-LayerNorm transformer of {} layers, width {}, {} heads and a context of {} tokens",
       model.layers, model.width, model.heads, model.context);
-  const Group* dense = find_group(material.groups, "dense", "dense", {});
+  const RunGroup* dense = find_group(material.groups, "dense", "dense", {});
   if (dense != nullptr && !dense->done.empty())
     out += fmt::format(" ({} parameters as the dense model)",
                        count(static_cast<double>(dense->done.front()->parameters.unique)));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "studies/compensation_summaries.h"
+#include "studies/report/compensation_script.h"
 #include "studies/report/html.h"
 #include "studies/report/parts.h"
 #include "studies/report/style.h"
@@ -21,7 +23,7 @@ std::string arm_class(const Study& study, const std::string& arm) {
 }
 
 std::string verdict_class(const std::string& verdict) {
-  if (verdict.starts_with("different")) return "decided";
+  if (verdict.starts_with("different") || verdict == "supported" || verdict == "contradicted") return "decided";
   return verdict == "equivalent" ? "tie" : "open";
 }
 
@@ -52,6 +54,8 @@ std::string answers(const Material& material) {
   for (const ContrastResult& row : material.analysis.contrasts)
     items += answer_item(row.verdict, kind(row), answer(row));
   items += severity_items(material.analysis.severity);
+  for (const Attribution& attribution : material.compensation.attributions)
+    items += answer_item(attribution.verdict, "compensation", claim_answer(attribution));
   if (items.empty()) return "<p>No contrast has both of its arms yet.</p>\n";
   return "<ul class=\"answers\">\n" + items + "</ul>\n" + concentration(material);
 }
@@ -79,13 +83,20 @@ std::string header(const Material& material) {
   return out + "</header>\n";
 }
 
-std::string head(const Study& study) {
+/// Without a script none may run; with the slider's that one alone.
+std::string head(const Material& material) {
+  const std::string scripts = material.compensation.empty() ? "" : fmt::format("; script-src '{}'", slider_script_hash);
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src "
-      "data:\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{} | absorb</title>\n"
+      "data:{}\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{} | "
+      "absorb</title>\n"
       "<link rel=\"icon\" href=\"data:,\">\n<style>{}</style>\n</head>\n<body>\n",
-      escape(study.settings.name), style_sheet);
+      scripts, escape(material.study.settings.name), style_sheet);
+}
+
+std::string script(const Material& material) {
+  return material.compensation.empty() ? "" : fmt::format("<script>{}</script>\n", slider_script);
 }
 
 std::string runs(const Material& material) {
@@ -95,11 +106,12 @@ std::string runs(const Material& material) {
 }  // namespace
 }  // namespace report
 
-std::string report_page(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis) {
+std::string report_page(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis,
+                        const CompensationResults& compensation_of_runs) {
   using namespace report;
-  const std::vector<Group> groups = group_runs(study, records);
-  const Material material{study, records, analysis, groups};
-  return head(study) + report::header(material) + "<main>\n" + section("answers", "Answers", answers(material)) +
+  const std::vector<RunGroup> groups = group_runs(study, records);
+  const Material material{study, records, analysis, groups, compensation_of_runs};
+  return head(material) + report::header(material) + "<main>\n" + section("answers", "Answers", answers(material)) +
          section("gaps", "Gaps", forest(material) + contrast_tables(material)) +
          section("losses", "Losses", curves(material) + arm_table(material)) +
          section("absorption", "Absorption",
@@ -107,13 +119,15 @@ std::string report_page(const Study& study, const std::vector<RunRecord>& record
          section("doses", "Doses", doses(material)) +
          section("deployments", "Deployments",
                  deployment_costs(material) + transplants(material) + hardening(material)) +
+         section("compensation", "Compensation", compensation(material)) +
          section("health", "Router health", health_table(material)) +
          section("gradients", "Gradient account", gradient_accounts(material)) +
          section("confounds", "Confounds", confound_table(material)) +
          section("methods", "Methods", methods(material)) +
          section("provenance", "Provenance", provenance_table(material) + runs(material)) +
          "</main>\n<footer>Written by absorb. Numbers at full precision: results.json, runs.csv, evals.csv and "
-         "contrasts.csv beside this page.</footer>\n</body>\n</html>\n";
+         "contrasts.csv beside this page.</footer>\n" +
+         script(material) + "</body>\n</html>\n";
 }
 
 }  // namespace absorb

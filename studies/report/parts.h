@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "studies/analysis.h"
+#include "studies/compensation_results.h"
 #include "studies/groups.h"
 
 namespace absorb::report {
@@ -14,7 +15,8 @@ struct Material {
   const Study& study;
   const std::vector<RunRecord>& records;
   const StudyAnalysis& analysis;
-  const std::vector<Group>& groups;
+  const std::vector<RunGroup>& groups;
+  const CompensationResults& compensation;
 };
 
 // tables.cpp, tables_runs.cpp
@@ -38,6 +40,9 @@ std::string transplants(const Material& material);        // transplants.cpp: a 
 std::string hardening(const Material& material);          // hardening.cpp: cost of the first r layers
 std::string doses(const Material& material);              // doses.cpp: gap and R against an axis, with the slopes
 std::string gradient_accounts(const Material& material);  // accounts.cpp
+
+/// compensation*.cpp: who makes up for a disturbed router, drawn and in numbers
+std::string compensation(const Material& material);
 
 // methods.cpp, provenance.cpp
 std::string methods(const Material& material);

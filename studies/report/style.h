@@ -92,6 +92,33 @@ svg .fit.target-moe{stroke-dasharray:7 3}svg .fit.target-both{stroke-dasharray:2
 .heat-8{fill-opacity:.5}
 svg .diagonal{fill:none;stroke:var(--ink);stroke-width:2}
 .target-attention{--mark:var(--c0)}.target-moe{--mark:var(--c1)}.target-both{--mark:var(--c2)}
+h3{font-size:1.02rem;margin:1.9rem 0 .4rem;font-weight:600}
+.graph-panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));gap:16px 20px}
+.graph-panels svg{max-width:420px!important}
+@media (max-width:980px){.graph-panels{grid-template-columns:1fr}}
+svg .layer{fill:var(--wash);stroke:var(--rule);stroke-width:1}
+svg .block{fill:var(--soft)}
+svg .box{fill:var(--paper);stroke:var(--soft);stroke-width:1}
+svg .box.router{stroke:var(--ink);stroke-width:2}
+svg .part{font-size:11.5px}
+.edge .wire{fill:none;stroke:var(--mark);stroke-width:inherit;stroke-opacity:.85}
+.edge .tip{fill:var(--mark);stroke:none}
+.edge.own{--mark:var(--c0)}.edge.cross{--mark:var(--c1)}.edge.outside{--mark:var(--c7)}
+.edge.cross .wire{stroke-dasharray:7 4}.edge.outside .wire{stroke-dasharray:2 3}
+.edge.negative{--mark:var(--c3)}
+.edge.pale{opacity:.4}
+.edge:hover{--mark:var(--ink);opacity:1}
+.weak{display:none}
+svg .amount text{font-size:11px;font-weight:600;paint-order:stroke;stroke:var(--paper);stroke-width:3.5px;
+stroke-linejoin:round}
+svg .bar{fill:var(--mark);stroke:var(--mark);stroke-width:1.5}svg .bar.target-moe{fill-opacity:.3}
+.slider{font-family:Inter,"Segoe UI",Arial,"DejaVu Sans",sans-serif;font-size:.86rem;color:var(--soft)}
+.slider input{vertical-align:middle;width:min(16rem,40vw);accent-color:var(--accent)}
+.slider output{display:inline-block;min-width:1.6em;text-align:right}
+.measure{margin:.6rem 0;padding-left:.1rem}.measure summary{font-weight:600}
+.notes{font-size:.86rem;color:var(--soft);padding-left:1.2rem;max-width:60rem}
+.how dt{font-weight:600;margin-top:1rem}.how dd{margin:0;font-size:.92rem}
+.how :target,.how dt:target{background:var(--note-wash)}
 details summary{cursor:pointer;font-family:Inter,"Segoe UI",Arial,"DejaVu Sans",sans-serif;font-size:.9rem;
 color:var(--accent)}
 footer{padding-top:1.5rem;padding-bottom:3rem;color:var(--soft);font-size:.82rem}

@@ -65,6 +65,19 @@ void Svg::vertical_text(Point at, const std::string& content, const std::string&
       at.x, at.y, at.x, at.y, style_class, name(anchor), typeset(content));
 }
 
+void Svg::curve(Point from, Point towards, Point against, Point to, const std::string& style_class) {
+  body_ += fmt::format("<path d=\"M{:.1f},{:.1f}C{:.1f},{:.1f} {:.1f},{:.1f} {:.1f},{:.1f}\" class=\"{}\"/>\n", from.x,
+                       from.y, towards.x, towards.y, against.x, against.y, to.x, to.y, style_class);
+}
+
+void Svg::begin_group(const std::string& attributes, const std::string& tip) {
+  body_ += fmt::format("<g {}>{}\n", attributes, tip.empty() ? "" : "<title>" + typeset(tip) + "</title>");
+}
+
+void Svg::end_group() {
+  body_ += "</g>\n";
+}
+
 void Svg::begin_clip(Point corner, double width, double height) {
   const std::string clip = fmt::format("{}-clip{}", id_, clips_++);
   body_ += fmt::format(

@@ -27,6 +27,12 @@ class Svg {
   /// Text that runs upwards, centred on `at` (Anchor::start: from there on).
   void vertical_text(Point at, const std::string& content, const std::string& style_class,
                      Anchor anchor = Anchor::middle);
+  /// A cubic Bezier curve: `towards` and `against` are the control points of its beginning and its end.
+  void curve(Point from, Point towards, Point against, Point to, const std::string& style_class);
+  /// What is drawn until end_group() belongs together: `attributes` as they stand in the tag, `tip` is what a pointer
+  /// over it shows (escaped; none where empty).
+  void begin_group(const std::string& attributes, const std::string& tip = "");
+  void end_group();
   /// What is drawn until end_clip() shows only inside the rectangle.
   void begin_clip(Point corner, double width, double height);
   void end_clip();

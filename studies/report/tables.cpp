@@ -63,11 +63,11 @@ double density_or_nan(double value, const std::string& target) {
   return target == "dense" ? std::nan("") : value;
 }
 
-std::string parameters_of(const Group& group, int64_t ParameterCounts::*field) {
+std::string parameters_of(const RunGroup& group, int64_t ParameterCounts::*field) {
   return group.done.empty() ? "-" : count(static_cast<double>(group.done.front()->parameters.*field));
 }
 
-std::string share_of_router(const Group& group, int64_t ParameterCounts::*denominator) {
+std::string share_of_router(const RunGroup& group, int64_t ParameterCounts::*denominator) {
   if (group.done.empty()) return "-";
   const ParameterCounts& counts = group.done.front()->parameters;
   if (counts.router == 0 || counts.*denominator == 0) return "-";
@@ -124,7 +124,7 @@ std::string confound_table(const Material& material) {
   table.column("FLOPs/token").column("Parameters").column("Trained").column("Router").column("% unique");
   table.column("% untied").column("% non-embedding").column("% steered");
   for (const ArmSummary& arm : material.analysis.arms) {
-    const Group* group = find_group(material.groups, arm.arm, arm.target, arm.cell);
+    const RunGroup* group = find_group(material.groups, arm.arm, arm.target, arm.cell);
     if (group == nullptr || group->done.empty()) continue;
     table.row(
         {arm.target, arm.arm, cell_label(arm.cell), number(density_or_nan(arm.density, arm.target), 3),

@@ -13,7 +13,7 @@ namespace {
 
 using enum Table::Kind;
 
-std::vector<std::string> sites_of(const Group& group) {
+std::vector<std::string> sites_of(const RunGroup& group) {
   std::vector<std::string> sites;
   for (const RunRecord* run : group.done)
     for (const SiteHealth& site : run->health)
@@ -22,7 +22,7 @@ std::vector<std::string> sites_of(const Group& group) {
 }
 
 /// Mean of a field of one site over the done runs of a group; NaN where no run has it.
-double mean_at(const Group& group, const std::string& name, double SiteHealth::*field) {
+double mean_at(const RunGroup& group, const std::string& name, double SiteHealth::*field) {
   std::vector<double> values;
   for (const RunRecord* run : group.done)
     for (const SiteHealth& site : run->health)
@@ -45,7 +45,7 @@ std::string health_table(const Material& material) {
   table.column("Target", words).column("Arm", words).column("Cell", words).column("Site", words).column("Density");
   table.column("Entropy").column("Imbalance").column("Dead").column("Margin at k").column("Saturation");
   table.column("Score mean").column("Score sd");
-  for (const Group& group : material.groups) {
+  for (const RunGroup& group : material.groups) {
     for (const std::string& site : sites_of(group)) {
       const auto mean = [&](double SiteHealth::*field) { return or_nothing(mean_at(group, site, field), 3); };
       table.row({group.target, group.arm, cell_label(group.cell), site, mean(&SiteHealth::density),

@@ -10,6 +10,7 @@
 
 #include "studies/report/page.h"
 #include "tests/studies/synthetic.h"
+#include "tests/studies/synthetic_compensation.h"
 
 namespace absorb {
 namespace {
@@ -58,7 +59,7 @@ class StudyReportPage : public testing::Test {
     std::filesystem::create_directories(folder_);
     const Study study = synthetic::rich_study();
     const std::vector<RunRecord> records = synthetic::rich_records();
-    page_ = report_page(study, records, synthetic::rich_analysis(study, records));
+    page_ = report_page(study, records, synthetic::rich_analysis(study, records), synthetic::compensation());
   }
   void TearDown() override {
     if (!folder_.empty()) std::filesystem::remove_all(folder_);
@@ -73,11 +74,13 @@ class StudyReportPage : public testing::Test {
         name_, ::geteuid() == 0 ? "--no-sandbox" : "", (folder_ / "profile").string(), width,
         (folder_ / "page.html").string()));
   }
+  /// The page's own policy allows no script but its own, so a copy that is measured goes without it.
+  static std::string without_policy(const std::string& html) {
+    return std::regex_replace(html, std::regex("<meta http-equiv=\"Content-Security-Policy\"[^>]*>"), "");
+  }
   /// "inner width;pixels to scroll sideways;elements beyond the window".
   std::string measured(const std::string& html, int width) {
-    // The page's own policy allows no script, so the copy that is measured goes without it.
-    std::string copy = std::regex_replace(html, std::regex("<meta http-equiv=\"Content-Security-Policy\"[^>]*>"), "");
-    const std::string dom = open(replaced(copy, "</body>", measure), width);
+    const std::string dom = open(replaced(without_policy(html), "</body>", measure), width);
     std::smatch match;
     return std::regex_search(dom, match, std::regex("data-measured=\"([^\"]*)\"")) ? match[1].str() : dom;
   }
@@ -89,6 +92,9 @@ class StudyReportPage : public testing::Test {
 TEST_F(StudyReportPage, NothingIsWiderThanTheWindow) {
   EXPECT_EQ(measured(page_, 1400), "1400;0;");
   EXPECT_EQ(measured(page_, 800), "800;0;");
+  const std::string unfolded = std::regex_replace(page_, std::regex("<details([^>]*)>"), "<details open>");
+  EXPECT_EQ(measured(unfolded, 1400), "1400;0;");
+  EXPECT_EQ(measured(unfolded, 800), "800;0;");
 }
 
 TEST_F(StudyReportPage, TheMeasureSeesWhatIsWider) {
@@ -102,7 +108,42 @@ TEST_F(StudyReportPage, NoConsoleErrorAndNoRequest) {
     EXPECT_NE(log.find("</html>"), std::string::npos) << log;
     EXPECT_EQ(log.find("CONSOLE"), std::string::npos) << log.substr(log.find("CONSOLE"), 300);
   }
-  EXPECT_FALSE(std::regex_search(page_, std::regex("(src|href)=\"(?!data:,)|https?://")));
+  EXPECT_FALSE(std::regex_search(page_, std::regex("(src|href)=\"(?!data:,|#)|https?://")));
+}
+
+/// What the slider of recovery shows at its first place, at 0 and at 100: "n of all, n, n".
+constexpr const char* slide = R"(<script>
+addEventListener("load", () => {
+  const slider = document.querySelector("input[data-graph=graph-recovery]");
+  const edges = [...document.querySelectorAll("#graph-recovery .edge")];
+  const shown = () => edges.filter(e => getComputedStyle(e).display != "none").length;
+  const counts = [slider.closest("p").hidden, edges.length, shown()];
+  for (const place of [0, 100]) {
+    slider.value = place;
+    slider.dispatchEvent(new Event("input"));
+    counts.push(shown());
+  }
+  document.documentElement.dataset.measured = counts.join(";");
+});
+</script></body>)";
+
+TEST_F(StudyReportPage, TheSliderHidesAndShowsEdges) {
+  const std::string dom = open(replaced(without_policy(page_), "</body>", slide), 1400);
+  std::smatch match;
+  ASSERT_TRUE(std::regex_search(dom, match, std::regex("data-measured=\"false;([0-9]+);([0-9]+);([0-9]+);([0-9]+)\"")));
+  const int all = std::stoi(match[1]), first = std::stoi(match[2]);
+  EXPECT_LT(first, all);
+  EXPECT_GT(first, 0);
+  EXPECT_EQ(std::stoi(match[3]), all);
+  EXPECT_GE(std::stoi(match[4]), 1);  // the strongest of all panels
+  EXPECT_LT(std::stoi(match[4]), first);
+}
+
+TEST_F(StudyReportPage, ThePolicyLetsThePagesOwnScriptRunAndNoOther) {
+  const std::string dom = open(page_, 1400);  // the slider stands hidden until the script has run
+  EXPECT_EQ(dom.find("<p class=\"slider\" hidden"), std::string::npos);
+  EXPECT_NE(dom.find("<p class=\"slider\">"), std::string::npos);
+  EXPECT_NE(open(replaced(page_, "</main>", "<script>1;</script></main>"), 1400).find("CONSOLE"), std::string::npos);
 }
 
 TEST_F(StudyReportPage, TheLogShowsARequestThatThePolicyRefuses) {

@@ -44,6 +44,41 @@ class CommandTest : public ::testing::Test {
     return file;
   }
 
+  /// A study of the recall task with every target, two layers and the arms learned and random: a second or two.
+  Path three_targets(const std::string& more) const {
+    const Path file = folder / "study.toml";
+    std::ofstream(file) << R"([study]
+name = "s"
+targets = ["attention", "moe", "both"]
+match = "none"
+seeds = [1]
+[data]
+type = "recall"
+sequences = 32
+[model]
+layers = 2
+width = 32
+heads = 2
+context = 32
+moe.experts = 4
+[training]
+steps = 30
+batch = 8
+warmup = 5
+keep_weights = [10]
+learning_rate = 1e-2
+[routing]
+router = { type = "bilinear", rank = 16 }
+selection = { type = "soft" }
+[[arm]]
+name = "learned"
+[[arm]]
+name = "random"
+routing.frozen = true
+)" << more;
+    return file;
+  }
+
   pid_t start(const std::vector<std::string>& after_command, bool own_group = false) const {
     std::vector<std::string> arguments = {ABSORB_COMMAND};
     for (const std::string& argument : after_command) arguments.push_back(argument);

@@ -155,20 +155,6 @@ TEST_F(StudyCommand, LaterContrastsAreExploratoryAndTheLockStays) {
     EXPECT_EQ(contrast.at("kind") == "exploratory", contrast.at("name") == "late");
 }
 
-TEST_F(StudyCommand, CompensationGoesFromARunToAGraph) {
-  const Path file = study("", "seeds = [1]");
-  ASSERT_EQ(run(run_arguments(file)).status, 0);
-  const std::string dir = (folder / "runs/s").string();
-  const auto measured = run({"compensate", dir, "--steps", "3", "--draws", "1", "--sequences", "8", "--device", "cpu"});
-  ASSERT_EQ(measured.status, 0) << measured.err;
-  EXPECT_NE(measured.out.find("0.attention_router"), std::string::npos) << measured.out;
-  const auto graph = run({"graph", dir, "--export", "graphml"});
-  EXPECT_EQ(graph.status, 0);
-  EXPECT_NE(graph.out.find("<graphml"), std::string::npos);
-  EXPECT_EQ(run({"graph", dir, "--export", "png"}).status, 2);
-  EXPECT_EQ(run({"compensate", dir, "--layers", "7", "--device", "cpu"}).status, 2);
-}
-
 TEST_F(StudyCommand, StatusReportListAndDoctorLook) {
   const Path file = study("", "seeds = [1]");
   const auto dry = run({"run", file.string(), "--runs", (folder / "none").string(), "--dry-run"});

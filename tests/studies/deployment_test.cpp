@@ -13,37 +13,7 @@ using Json = nlohmann::json;
 class StudyDeployment : public testing::CommandTest {
  protected:
   Path study(const std::string& deployments, const std::string& arms = "") const {
-    const Path file = folder / "study.toml";
-    std::ofstream(file) << R"([study]
-name = "s"
-targets = ["attention", "moe", "both"]
-match = "none"
-seeds = [1]
-[data]
-type = "recall"
-sequences = 32
-[model]
-layers = 2
-width = 32
-heads = 2
-context = 32
-moe.experts = 4
-[training]
-steps = 30
-batch = 8
-warmup = 5
-keep_weights = [10]
-learning_rate = 1e-2
-[routing]
-router = { type = "bilinear", rank = 16 }
-selection = { type = "soft" }
-[[arm]]
-name = "learned"
-[[arm]]
-name = "random"
-routing.frozen = true
-)" << arms << deployments;
-    return file;
+    return three_targets(arms + deployments);
   }
 
   Json deployed(const std::string& run, const std::string& key) const {
