@@ -130,6 +130,34 @@ TEST(RouterModifiers, NoiseIsAddedInTrainingAlone) {
   EXPECT_NEAR((noisy - quiet).std().item<double>(), 0.5, 0.03);
 }
 
+TEST(RouterModifiers, ABlendReplacesAShareOfTheItemsAndKeepsThemReplaced) {
+  for (const bool attention : {true, false}) {
+    const RoutingTask task = attention ? attention_task() : moe_task();
+    const std::string text = std::string(soft) + "router = { type = \"bilinear\", rank = 3 }";
+    const Parameters first(1, at::kDouble), second(2, at::kDouble);
+    const auto own = make_route("site", task, routing(text), first);
+    const auto other = make_route("site", task, routing(text), second);
+    const Tensor x = features({8, 64, 8});
+    const RouterInput input = input_for(task, x);
+    const Tensor mine = dense(own->score(input, {})), theirs = dense(other->score(input, {}));
+    /// bool [B,T]: items that are wholly the other route's; the others are wholly our own.
+    const auto replaced = [&](double share) {
+      const Tensor blended = dense(own->blended(other, share, 5).score(input, {}));
+      const Tensor is_theirs = (blended == theirs).all(-1).all(1), is_mine = (blended == mine).all(-1).all(1);
+      EXPECT_TRUE(at::equal(is_theirs, is_mine.logical_not())) << share;
+      return is_theirs;
+    };
+    EXPECT_FALSE(replaced(0).any().item<bool>());
+    EXPECT_TRUE(replaced(1).all().item<bool>());
+    const Tensor few = replaced(0.25), many = replaced(0.6);
+    EXPECT_NEAR(few.to(at::kDouble).mean().item<double>(), 0.25, 0.08);
+    EXPECT_NEAR(many.to(at::kDouble).mean().item<double>(), 0.6, 0.08);
+    EXPECT_TRUE(at::equal(few.logical_and(many), few));
+    EXPECT_FALSE(at::equal(dense(own->blended(other, 0.25, 6).score(input, {})),
+                           dense(own->blended(other, 0.25, 5).score(input, {}))));
+  }
+}
+
 TEST(RouterModifiers, MomentsAreMatchedPerGroup) {
   const RoutingTask task = attention_task();
   const Tensor x = features({4, 16, 8});
