@@ -93,7 +93,9 @@ void add_compensate(CLI::App& app, CompensateOptions& o, Command& chosen) {
   CLI::App* compensate =
       app.add_subcommand("compensate", "Measure who makes up for a disturbed router in a study's finished runs");
   compensate->add_option("DIR", o.folder, "A study's folder, such as runs/quick")->required();
-  compensate->add_option("--measures", o.measures, "Some of " + join(measure_names()) + "; default: all")
+  compensate
+      ->add_option("--measures", o.measures,
+                   "Some of " + join(measure_names()) + "; default: compensation.measures of the study, or all")
       ->delimiter(',');
   compensate->add_option("--layers", o.layers, "Whose routers and parts are disturbed; default: all")->delimiter(',');
   compensate->add_option("--arm", o.arm, "Whose weights")->capture_default_str();
