@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "compensation/work.h"
 #include "core/error.h"
@@ -51,14 +50,6 @@ Tensor jackknife_error(const Tensor& blocks /* [blocks, components, components] 
   return ((left_out - left_out.mean(0)).square().sum(0) * ((count - 1) / count)).sqrt();
 }
 
-Tensor permutation_of(uint64_t key, int64_t n) {
-  std::vector<int64_t> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  Random random(key);
-  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[random.below(left)]);
-  return at::tensor(order, at::kLong);
-}
-
 /// [permutations, components, components]: U with the examples of the second component permuted.
 Tensor null_squared(std::span<const Tensor> grams, const CouplingNull& null) {
   const int64_t components = grams[0].size(0), n = grams[0].size(1);
@@ -66,7 +57,8 @@ Tensor null_squared(std::span<const Tensor> grams, const CouplingNull& null) {
   for (std::size_t block = 0; block < grams.size(); ++block) {
     const Tensor off = off_diagonal(grams[block]);
     for (int64_t draw = 0; draw < null.permutations; ++draw) {
-      const Tensor order = permutation_of(stream_key(null.key, fmt::format("coupling/null/{}/{}", block, draw)), n);
+      const uint64_t key = stream_key(null.key, fmt::format("coupling/null/{}/{}", block, draw));
+      const Tensor order = at::tensor(shuffled(n, key), at::kLong);
       const Tensor permuted = off.view({components, n, n}).index_select(1, order).index_select(2, order);
       sum.select(0, draw).addmm_(off, permuted.reshape({components, n * n}).t());
     }
@@ -82,10 +74,6 @@ void add_null(CouplingStatistic& result, std::span<const Tensor> grams, const Co
   result.null_high = std::get<0>(draws.sort(0)).select(0, std::max<int64_t>(0, place));
   const Tensor above = (draws >= result.value).sum(0).to(at::kDouble);
   result.p_value = at::where(result.value.isfinite(), (1 + above) / (1 + permutations), unknown);
-}
-
-double at2(const Tensor& matrix, std::size_t i, std::size_t j) {
-  return matrix.const_data_ptr<double>()[static_cast<int64_t>(i) * matrix.size(1) + static_cast<int64_t>(j)];
 }
 
 /// The lower triangles of [components, n, n], as a cell keeps them, and back.
@@ -163,8 +151,8 @@ class Coupling {
     std::vector<double> errors;
     for (std::size_t i = 0; i < groups_.size(); ++i)
       for (std::size_t j = i + 1; j < groups_.size(); ++j)
-        if (at2(statistic_.value, i, j) > at2(statistic_.null_high, i, j))
-          errors.push_back(at2(statistic_.standard_error, i, j) / at2(statistic_.value, i, j));
+        if (entry(statistic_.value, i, j) > entry(statistic_.null_high, i, j))
+          errors.push_back(entry(statistic_.standard_error, i, j) / entry(statistic_.value, i, j));
     return errors;
   }
 
@@ -196,12 +184,12 @@ class Coupling {
     Json& own = result.details["own"] = Json::array();
     std::vector<std::string> without;
     for (std::size_t i = 0; i < groups_.size(); ++i) {
-      const double squared = at2(statistic_.squared, i, i);
+      const double squared = entry(statistic_.squared, i, i);
       own.push_back(
           {{"node", result.nodes[i].name}, {"u", squared}, {"nats_squared", std::sqrt(std::max(0.0, squared))}});
       if (!(squared > 0)) without.push_back(result.nodes[i].name);
       for (std::size_t j = i + 1; j < groups_.size(); ++j)
-        if (std::isfinite(at2(statistic_.value, i, j))) add_edge(result, edges, i, j);
+        if (std::isfinite(entry(statistic_.value, i, j))) add_edge(result, edges, i, j);
     }
     if (!without.empty())
       result.notes.push_back(fmt::format(
@@ -214,18 +202,18 @@ class Coupling {
     GraphEdge edge;
     edge.from = result.nodes[i].name;
     edge.to = result.nodes[j].name;
-    edge.value = at2(statistic_.value, i, j);
-    edge.standard_error = at2(statistic_.standard_error, i, j);
+    edge.value = entry(statistic_.value, i, j);
+    edge.standard_error = entry(statistic_.standard_error, i, j);
     edge.samples = statistic_.examples;
     edge.measure = "coupling";
-    const double squared = at2(statistic_.squared, i, j);
+    const double squared = entry(statistic_.squared, i, j);
     details.push_back({{"from", edge.from},
                        {"to", edge.to},
                        {"u", squared},
                        {"nats_squared", std::sqrt(std::max(0.0, squared))},
-                       {"p", at2(statistic_.p_value, i, j)},
-                       {"null_mean", at2(statistic_.null_mean, i, j)},
-                       {"null_95", at2(statistic_.null_high, i, j)}});
+                       {"p", entry(statistic_.p_value, i, j)},
+                       {"null_mean", entry(statistic_.null_mean, i, j)},
+                       {"null_95", entry(statistic_.null_high, i, j)}});
     result.edges.push_back(std::move(edge));
   }
 

@@ -14,10 +14,6 @@
 namespace absorb {
 namespace {
 
-double at2(const Tensor& matrix, std::size_t i, std::size_t j) {
-  return matrix.const_data_ptr<double>()[static_cast<int64_t>(i) * matrix.size(1) + static_cast<int64_t>(j)];
-}
-
 /// Of S [components, components]: row b over the probes of b.
 Tensor symmetric(const Tensor& s) {
   return (s + s.t()) / 2;
@@ -93,7 +89,7 @@ class Curvature {
     std::vector<double> errors;
     for (std::size_t i = 0; i < groups_.size(); ++i)
       for (std::size_t j = i + 1; j < groups_.size(); ++j) {
-        const double value = at2(statistic_.value, i, j), error = at2(statistic_.standard_error, i, j);
+        const double value = entry(statistic_.value, i, j), error = entry(statistic_.standard_error, i, j);
         if (value > 0 && !(value <= noise_errors * error)) errors.push_back(error / value);
       }
     return errors;
@@ -138,15 +134,15 @@ class Curvature {
     Json& own = result.details["own"] = Json::array();
     std::vector<std::string> without;
     for (std::size_t i = 0; i < groups_.size(); ++i) {
-      own.push_back({{"node", result.nodes[i].name}, {"squared", at2(statistic_.squared, i, i)}});
-      if (!(at2(statistic_.squared, i, i) > 0)) without.push_back(result.nodes[i].name);
+      own.push_back({{"node", result.nodes[i].name}, {"squared", entry(statistic_.squared, i, i)}});
+      if (!(entry(statistic_.squared, i, i) > 0)) without.push_back(result.nodes[i].name);
       for (std::size_t j = i + 1; j < groups_.size(); ++j) {
-        const double value = at2(statistic_.value, i, j);
+        const double value = entry(statistic_.value, i, j);
         if (!std::isfinite(value)) continue;
         const std::string &from = result.nodes[i].name, &to = result.nodes[j].name;
         result.edges.push_back(
-            {from, to, value, at2(statistic_.standard_error, i, j), samples, "curvature", {}, {}, 0});
-        edges.push_back({{"from", from}, {"to", to}, {"squared", at2(statistic_.squared, i, j)}});
+            {from, to, value, entry(statistic_.standard_error, i, j), samples, "curvature", {}, {}, 0});
+        edges.push_back({{"from", from}, {"to", to}, {"squared", entry(statistic_.squared, i, j)}});
       }
     }
     if (!without.empty())

@@ -38,12 +38,20 @@ std::string note_of(const SampleSizes& sizes, int64_t samples, std::size_t edges
 
 }  // namespace
 
-std::vector<int64_t> shuffled_sequences(int64_t held_out, uint64_t epoch) {
-  std::vector<int64_t> order(static_cast<std::size_t>(held_out));
+std::vector<int64_t> shuffled(int64_t count, uint64_t key) {
+  std::vector<int64_t> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), 0);
-  Random random(stream_key(epoch, "compensation/sequences"));
+  Random random(key);
   for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[random.below(left)]);
   return order;
+}
+
+double entry(const Tensor& matrix, std::size_t row, std::size_t column) {
+  return matrix.const_data_ptr<double>()[static_cast<int64_t>(row) * matrix.size(1) + static_cast<int64_t>(column)];
+}
+
+std::vector<int64_t> shuffled_sequences(int64_t held_out, uint64_t epoch) {
+  return shuffled(held_out, stream_key(epoch, "compensation/sequences"));
 }
 
 Sampled sample_until_precise(const SampleSizes& sizes, const std::function<std::vector<double>(int64_t)>& measure) {

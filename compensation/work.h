@@ -17,6 +17,11 @@ namespace absorb {
 
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
+/// 0 ... count - 1 in an order that the key gives.
+std::vector<int64_t> shuffled(int64_t count, uint64_t key);
+/// One number of a matrix of doubles on the CPU.
+double entry(const Tensor& matrix, std::size_t row, std::size_t column);
+
 /// [held_out] every held-out sequence once, shuffled, the same in every call with the same epoch. Samples are prefixes
 /// of it, so that a larger sample contains the smaller and its finished cells.
 std::vector<int64_t> shuffled_sequences(int64_t held_out, uint64_t epoch = 0);

@@ -16,7 +16,7 @@ namespace {
 
 /// The measurements of one run, and of the files that can't be read the reasons.
 void read_folder(const RunRecord& record, std::vector<Measurement>& measurements, std::vector<std::string>& notes) {
-  const Path folder = record.folder / "compensation";
+  const Path folder = compensation_folder(record.folder);
   if (!std::filesystem::is_directory(folder)) return;
   for (const std::string& measure : measure_names()) {
     const Path file = folder / (measure + ".json");

@@ -1,6 +1,6 @@
 #include "studies/measure_run.h"
 
-#include <chrono>
+#include <map>
 
 #include "compensation/component_graph.h"
 #include "compensation/coupling.h"
@@ -33,12 +33,13 @@ MakeMeasurement maker(const std::string& name) {
   return found->second;
 }
 
-Path folder_of(const RunSpec& run) {
-  return run.folder / "compensation";
-}
-
+// A finished run's weights don't change: whoever looks at the progress several times a second must not read them again.
 std::string weights_of(const RunSpec* run) {
-  return run == nullptr ? "" : hash_hex(read_file(run->folder / "weights.safetensors"));
+  static std::map<Path, std::string> known;
+  if (run == nullptr) return "";
+  std::string& hash = known[run->folder];
+  if (hash.empty()) hash = hash_hex(read_file(run->folder / "weights.safetensors"));
+  return hash;
 }
 
 // Which measures are asked for changes none of them.
@@ -62,7 +63,7 @@ std::string request_hash(const RunSpec& run, const DriftPair& pair, const Measur
 }
 
 Json read_made(const RunSpec& run) {
-  const Path file = folder_of(run) / "made.json";
+  const Path file = compensation_folder(run.folder) / "made.json";
   if (!std::filesystem::exists(file)) return Json::object();
   const Json made = Json::parse(read_file(file), nullptr, false);
   return made.is_object() ? made : Json::object();
@@ -112,8 +113,12 @@ DriftPair drift_pair(const Study& study, const RunPlan& plan, const RunSpec& run
   return pair;
 }
 
+Path compensation_folder(const Path& run) {
+  return run / "compensation";
+}
+
 Path measurement_file(const RunSpec& run, const std::string& measure) {
-  return folder_of(run) / (measure + ".json");
+  return compensation_folder(run.folder) / (measure + ".json");
 }
 
 std::string arm_label(const RunSpec& run) {
@@ -147,21 +152,19 @@ void measure_run(const RunSpec& run, const DriftPair& pair, const MeasureRequest
       if (drifts && other != nullptr) require_finished(*other);
     const auto paired = drifts && pair.paired != nullptr ? make_subject(*pair.paired, options) : nullptr;
     const auto same = drifts && pair.same != nullptr ? make_subject(*pair.same, options) : nullptr;
-    MeasureContext context{folder_of(run) / "cells", request.layers, {}, paired.get(), same.get()};
+    MeasureContext context{compensation_folder(run.folder) / "cells", request.layers, {}, paired.get(), same.get()};
     context.progress = [&](std::string_view next, int64_t done, int64_t total) {
       progress(fmt::format("{}: {}", measure, next), done, total);
     };
-    const auto start = std::chrono::steady_clock::now();
     Measurement measured = maker(measure)(*subject, request.settings, context);
     measured.arm = arm_label(run);
     measured.target = run.settings.target;
     measured.seed = run.settings.seed;
-    measured.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (drifts && !pair.missing.empty()) measured.notes.push_back(pair.missing);
     save_measurement(measurement_file(run, measure), measured);
     Json made = read_made(run);
     made[measure] = request_hash(run, pair, request, measure);
-    write_file(folder_of(run) / "made.json", made.dump(1) + "\n");
+    write_file(compensation_folder(run.folder) / "made.json", made.dump(1) + "\n");
   }
 }
 

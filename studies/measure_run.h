@@ -24,6 +24,8 @@ struct DriftPair {
 };
 DriftPair drift_pair(const Study& study, const RunPlan& plan, const RunSpec& run);
 
+/// <run>/compensation
+Path compensation_folder(const Path& run);
 /// <run>/compensation/<measure>.json
 Path measurement_file(const RunSpec& run, const std::string& measure);
 /// What arm, target and axis cell are called in graphs: "learned", or "learned.4" in the cell of an axis.

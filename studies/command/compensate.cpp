@@ -33,10 +33,6 @@ std::vector<Task> tasks_of(const Study& study, const RunPlan& plan, const Compen
   return tasks;
 }
 
-Path claim_folder(const RunSpec& run) {
-  return run.folder / "compensation";
-}
-
 int64_t closed_tasks(const std::vector<Task>& tasks, const MeasureRequest& request) {
   return std::count_if(tasks.begin(), tasks.end(),
                        [&](const Task& task) { return open_measures(task.run, task.pair, request).empty(); });
@@ -101,7 +97,7 @@ class Measurer {
  private:
   bool measure(const Task& task) {
     if (open_measures(task.run, task.pair, request_).empty()) return false;
-    std::optional<Claim> claim = Claim::take(claim_folder(task.run));
+    std::optional<Claim> claim = Claim::take(compensation_folder(task.run.folder));
     if (!claim) return false;
     std::string measure;
     auto start = std::chrono::steady_clock::now();
@@ -148,7 +144,7 @@ int supervise(const std::vector<Task>& tasks, const MeasureRequest& request, con
   const auto statuses = run_workers(worker_command(options, options.seed), std::min(jobs, total - closed), [&] {
     std::string line;
     for (const Task& task : tasks)
-      if (const auto claim = live_claim(claim_folder(task.run)))
+      if (const auto claim = live_claim(compensation_folder(task.run.folder)))
         line += "  " + claim->value("progress", Json::object()).value("line", task.run.name());
     display.update(fmt::format("{} of {} runs measured;{}", closed_tasks(tasks, request), total, line));
   });

@@ -123,34 +123,38 @@ void ask(CompensationResults& results) {
     }
 }
 
-CompensationResults measured_in(const std::vector<RunRecord>& records, const std::string& arm = "") {
-  CompensationResults results = collect_compensation(records, arm);
-  ask(results);
-  return results;
+struct Summarised {
+  Study study;
+  std::vector<RunRecord> records;
+  StudyAnalysis analysis;
+  CompensationResults compensation;
+  std::string page;  // the last line: where it lies
+};
+
+Summarised written(const Path& folder, const std::string& arm) {
+  Summarised all;
+  all.study = study_in(folder);
+  const RunPlan plan = plan_in(folder);
+  all.records = read_records(plan);
+  all.analysis = analyse(all.study, all.records, locked_contrasts(folder), two_by_two(plan));
+  all.compensation = collect_compensation(all.records, arm);
+  ask(all.compensation);
+  write_results(folder, all.study, all.records, all.analysis, all.compensation);
+  all.page = fmt::format("\npage: {}\n", std::filesystem::absolute(folder / "report.html").lexically_normal().string());
+  return all;
 }
 
 }  // namespace
 
 std::string summarise(const Path& folder) {
-  const Study study = study_in(folder);
-  const RunPlan plan = plan_in(folder);
-  const std::vector<RunRecord> records = read_records(plan);
-  const StudyAnalysis analysis = analyse(study, records, locked_contrasts(folder), two_by_two(plan));
-  const CompensationResults compensation = measured_in(records);
-  write_results(folder, study, records, analysis, compensation);
-  return print_table(study, records, analysis) + (compensation.empty() ? "" : "\n" + print_compensation(compensation)) +
-         fmt::format("\npage: {}\n", std::filesystem::absolute(folder / "report.html").lexically_normal().string());
+  const Summarised all = written(folder, "");
+  return print_table(all.study, all.records, all.analysis) +
+         (all.compensation.empty() ? "" : "\n" + print_compensation(all.compensation)) + all.page;
 }
 
 std::string summarise_compensation(const Path& folder, const std::string& arm) {
-  const Study study = study_in(folder);
-  const RunPlan plan = plan_in(folder);
-  const std::vector<RunRecord> records = read_records(plan);
-  const CompensationResults compensation = measured_in(records, arm);
-  write_results(folder, study, records, analyse(study, records, locked_contrasts(folder), two_by_two(plan)),
-                compensation);
-  return print_compensation(compensation) +
-         fmt::format("\npage: {}\n", std::filesystem::absolute(folder / "report.html").lexically_normal().string());
+  const Summarised all = written(folder, arm);
+  return print_compensation(all.compensation) + all.page;
 }
 
 }  // namespace absorb
