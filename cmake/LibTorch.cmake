@@ -17,7 +17,7 @@ add_library(absorb_torch INTERFACE)
 set(absorb_torch_includes "${ABSORB_LIBTORCH}/include" "${ABSORB_LIBTORCH}/include/torch/csrc/api/include")
 set(absorb_torch_libs libtorch_cpu.so libc10.so libgomp.so.1)
 if(absorb_cuda)
-  list(APPEND absorb_torch_includes "${ABSORB_CUDA}/include")
+  list(APPEND absorb_torch_includes "${ABSORB_CUDA}/include" "${ABSORB_CUDA}/extras/CUPTI/include")  # cupti.h: either
   list(APPEND absorb_torch_libs libtorch.so libtorch_cuda.so libc10_cuda.so)
   list(APPEND CMAKE_BUILD_RPATH "${ABSORB_CUDA}/lib64")
 endif()

@@ -20,6 +20,15 @@ at::Device find_device(std::string_view name) {
   return reason.empty() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
 }
 
+std::string driver_complaint(int driver, int toolkit) {
+  // Minor versions are compatible in both directions, major ones are not.
+  if (driver / 1000 >= toolkit / 1000) return "";
+  if (driver == 0) return "no NVIDIA driver is loaded on this machine";
+  const auto version = [](int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); };
+  return fmt::format("the NVIDIA driver supports CUDA {} and this build needs {}: install a newer driver",
+                     version(driver), version(toolkit));
+}
+
 std::string device_name(at::Device device) {
   if (device.is_cuda()) return gpu_name(device);
   std::ifstream info("/proc/cpuinfo");

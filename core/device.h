@@ -12,8 +12,12 @@ namespace absorb {
 at::Device find_device(std::string_view name);
 /// Empty when a GPU can be used; otherwise the reason.
 std::string why_no_cuda();
+/// Empty when a driver of CUDA version `driver` (13010 is 13.1; 0: there is none) runs kernels built by `toolkit`.
+std::string driver_complaint(int driver, int toolkit);
 /// The stream that LibTorch's operations run on, as cudaStream_t.
 void* current_cuda_stream(at::Device device);
+/// From here on LibTorch throws where one of its operations waits for the GPU: for tests of what must not.
+void forbid_synchronisation(bool forbidden);
 /// Name of the GPU or the CPU model.
 std::string device_name(at::Device device);
 std::string gpu_name(at::Device device);

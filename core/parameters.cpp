@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <numeric>
@@ -131,8 +132,44 @@ void Parameters::count_only() const {
   store_->counts_only = true;
 }
 
+namespace {
+
+bool has_part(const Stored& stored, int64_t layer, std::initializer_list<Part> parts) {
+  const Component& component = stored.slices[0].component;
+  return component.layer == layer && std::find(parts.begin(), parts.end(), component.part) != parts.end();
+}
+
+}  // namespace
+
+bool shares_input(const Stored& first, const Stored& other) {
+  const int64_t layer = first.slices[0].component.layer;
+  return has_part(first, layer, {Part::q, Part::v}) && has_part(other, layer, {Part::attention_router}) &&
+         first.leaf.dim() == 2 && other.leaf.dim() == 2 && first.leaf.size(1) == other.leaf.size(1);
+}
+
+namespace {
+
+// The table with those that share an input side by side.
+std::vector<Stored> side_by_side(std::vector<Stored> stored) {
+  std::vector<Stored> out;
+  std::vector<bool> placed(stored.size(), false);
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    if (placed[i]) continue;
+    out.push_back(stored[i]);
+    for (std::size_t j = i + 1; j < stored.size(); ++j) {
+      if (placed[j] || !shares_input(stored[i], stored[j])) continue;
+      placed[j] = true;
+      out.push_back(stored[j]);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 void Parameters::gather(at::Device device) const {
   at::NoGradGuard no_grad;
+  store_->stored = side_by_side(std::move(store_->stored));
   const auto options = at::TensorOptions().dtype(store_->dtype).device(device);
   int64_t total = 0;
   for (Stored& stored : store_->stored) {

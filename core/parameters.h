@@ -63,6 +63,9 @@ struct Stored {
   bool trained = true;        // any of its slices
 };
 
+/// Whether `other` is attention's router's and multiplies the same input as Q, K and V in `first`.
+bool shares_input(const Stored& first, const Stored& other);
+
 /// The four denominators of science.md section 2, and the router's own size.
 struct ParameterCounts {
   int64_t unique = 0;         // every stored number once
@@ -96,7 +99,9 @@ class Parameters {
   void count_only() const;
   /// Slices that `chosen` refuses won't be trained. Call before gather().
   void train_only(const std::function<bool(const Slice&)>& chosen) const;
-  /// Lays all leaves into one flat buffer on `device` (with a second one for gradients). Call once, after building.
+  /// Lays all leaves into one flat buffer on `device` (with a second one for gradients), in the order of stored(). What
+  /// attention's router multiplies by its layer's input comes behind that layer's Q, K and V, which are multiplied by
+  /// it as well: one product can serve all. Call once, after building.
   void gather(at::Device device) const;
   /// [all numbers], the values; leaves are views of it. Defined after gather().
   const Tensor& flat() const;

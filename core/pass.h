@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,8 @@
 
 namespace absorb {
 
+class FusedWeights;
+
 /// A named place in the model: "blocks.3.attention", "blocks.3.experts".
 using Site = std::string;
 
@@ -21,6 +24,12 @@ struct Pass {
   bool training = false;
   /// Asks for operations whose gradients have gradients in turn; fused attention has none.
   bool twice_differentiable = false;
+  /// Products in bf16, reductions in fp32 (training.precision).
+  bool bf16 = false;
+  /// Defined: kernels run where there are some. Null: LibTorch's composition, the definition, runs everything.
+  std::shared_ptr<const FusedWeights> fused = {};
+  /// The optimiser keeps the bf16 copy of the parameters in step with them: nobody needs to copy them anew.
+  bool weights_in_step = false;
   uint64_t seed = 0;
   Tensor step = {};    // int64 scalar on the device, so that a captured graph advances; undefined: step 0
   Tensor tokens = {};  // [B,T] int64
@@ -34,6 +43,15 @@ struct Pass {
   std::function<Tensor(const Site&, const Tensor&)> write = {};
   /// What has to happen once the step is taken, without gradients: selections and routers with state leave it here.
   std::vector<std::function<void()>> after_step = {};
+  /// Products that one wide one has already made (linear_with_followers), by the weight they are of.
+  struct Product {
+    Tensor x, y;
+  };
+  std::map<const void*, Product> products = {};
+  /// Where gradients of tensors in one storage are best written, by storage: gradient_home() reads it.
+  std::map<const void*, std::shared_ptr<Tensor>> gradient_buffers = {};
+  /// Something in this pass waits for the GPU, so that the step can't be captured in a graph.
+  bool waits = false;
 
   /// The stream of one purpose at one site at this step: the same in every arm of a seed.
   RandomKey random(std::string_view purpose, const Site& site) const;

@@ -86,8 +86,12 @@ Tensor gauss(const RandomKey& key, at::IntArrayRef shape, at::Device device) {
 }
 
 Tensor dropout_mask(const RandomKey& key, double rate, at::IntArrayRef shape, at::Device device) {
-  const auto threshold = static_cast<uint32_t>(std::min(std::llround(rate * 0x1p32), 0xffffffffLL));
-  return fill(philox::Kind::dropout, key, shape, device, threshold, static_cast<float>(1.0 / (1.0 - rate)));
+  return fill(philox::Kind::dropout, key, shape, device, dropout_threshold(rate),
+              static_cast<float>(1.0 / (1.0 - rate)));
+}
+
+uint32_t dropout_threshold(double rate) {
+  return static_cast<uint32_t>(std::min(std::llround(rate * 0x1p32), 0xffffffffLL));
 }
 
 uint32_t Random::bits() {

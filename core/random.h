@@ -29,6 +29,9 @@ Tensor gauss(const RandomKey& key, at::IntArrayRef shape, at::Device device);
 /// 0 with probability `rate`, otherwise 1 / (1 - rate); float32.
 Tensor dropout_mask(const RandomKey& key, double rate, at::IntArrayRef shape, at::Device device);
 
+/// 32 random bits below this drop an element.
+uint32_t dropout_threshold(double rate);
+
 /// Host numbers of one stream, for shuffles and synthetic tasks: a small sequential view of the same generator.
 class Random {
  public:
