@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "router/kernels.h"
 
 namespace absorb {
 
@@ -48,6 +49,7 @@ Route Route::replaying(std::shared_ptr<const Recording> recording) const {
 
 Scores Route::score(const RouterInput& input, const Pass& pass) const {
   Scores scores = router_->score(input, pass);
+  scores.fused = pass.fused != nullptr;
   if (settings_.temperature != 1) scores = scaled(std::move(scores), 1 / settings_.temperature);
   if (to_.defined()) scores = matched(std::move(scores), from_, to_);
   if (settings_.shuffled) scores = shuffled(std::move(scores));
@@ -80,8 +82,10 @@ Routing Route::operator()(const RouterInput& input, Pass& pass) const {
     return recording_->at.at(site_);
   }
   Scores scores = score(settings_.detach_input ? detached(input) : input, pass);
-  // A loss reads the same [T,C] scores that the layer does: one product for both, forward and backward.
-  const bool shared = pass.training && std::any_of(losses_.begin(), losses_.end(), [this](const Loss& loss) {
+  // A loss reads the same [T,C] scores that the layer does: one product for both, forward and backward. Kernels never
+  // make that product.
+  const bool shared = pass.training && !has_factors_for_kernels(scores) &&
+                      std::any_of(losses_.begin(), losses_.end(), [this](const Loss& loss) {
                         return loss.coefficient != 0 && (!loss.router_only || settings_.detach_input);
                       });
   if (shared) scores = materialised(scores);

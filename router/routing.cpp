@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "router/kernels.h"
 
 namespace absorb {
 namespace {
@@ -18,8 +19,10 @@ Tensor with_self(const Tensor& scores, bool self) {
   return scores.masked_fill(diagonal, infinity);
 }
 
-Tensor kept_of(const KeepTop& keep, const Tensor& scores) {
-  const Tensor s = with_self(keep.bias.defined() ? scores + keep.bias.to(scores.scalar_type()) : scores, keep.self);
+Tensor kept_of(const KeepTop& given, const Tensor& scores) {
+  const Tensor biased = given.bias.defined() ? scores + given.bias.to(scores.scalar_type()) : scores;
+  const KeepTop keep = given.threshold.defined() ? given : top_k(biased, given.k, Visible::all, given.self);
+  const Tensor s = with_self(biased, keep.self);
   const Tensor threshold = keep.threshold.unsqueeze(-1);
   const Tensor index = at::arange(scores.size(-1), keep.last.options());
   return (s > threshold).logical_or_((s == threshold).logical_and_(index <= keep.last.unsqueeze(-1)));
@@ -102,6 +105,9 @@ Tensor log_weights(const Routing& routing, const Tensor& dense_scores) {
 }
 
 Tensor mean_weight(const Routing& routing) {
+  if (std::holds_alternative<KeepAll>(routing.keep) && routing.weight == Weight::sigmoid &&
+      routing.gradient == Gradient::weights && has_factors_for_kernels(routing.scores))
+    return mean_sigmoid_by_kernel(factors_for_kernels(routing.scores));
   Routing seen = routing;
   seen.visible = Visible::all;
   return weights(seen).mean();
@@ -112,6 +118,11 @@ Tensor density(const Routing& routing) {
   const Scores& s = routing.scores;
   if (std::holds_alternative<KeepAll>(routing.keep)) return at::ones({}, at::TensorOptions().device(s.device));
   const Tensor visible = visible_mask(routing.visible, s.items_count, s.choices_count, s.device);
+  if (const auto* top = std::get_if<KeepTop>(&routing.keep);
+      top && routing.visible == Visible::causal && s.items_count == s.choices_count) {  // k of the t + 1 in row t
+    const Tensor seen = at::arange(1, s.items_count + 1, at::TensorOptions().dtype(at::kFloat).device(s.device));
+    return seen.clamp_max(top->k).sum() / seen.sum();
+  }
   const Tensor kept = keep_mask(routing, dense(s)).to(at::kFloat);
   return visible.defined() ? kept.sum() / (visible.sum() * (kept.numel() / visible.numel())) : kept.mean();
 }

@@ -13,7 +13,7 @@ struct KeepAll {};
 /// Keeps choices above a threshold, and among those equal to it the first ones up to `last`: a threshold alone can't
 /// say which of several ties is kept. The lowest index wins.
 struct KeepTop {
-  Tensor threshold;  // [B,G,T]
+  Tensor threshold;  // [B,G,T]; undefined: whoever needs it finds it (experts' kernels choose by themselves)
   Tensor last;       // [B,G,T] int64: the last kept choice among those equal to the threshold
   int64_t k = 0;
   bool self = false;  // the item's own position is always kept, within the budget
@@ -66,6 +66,8 @@ int64_t budget(const Routing& routing);
 
 /// The top k of the visible scores of each item. `self` forces the own position to be kept.
 KeepTop top_k(const Tensor& dense_scores, int64_t k, Visible visible, bool self);
+/// The same from scores that may be factored: by a kernel where there is one.
+KeepTop top_k(const Scores& scores, int64_t k, Visible visible, bool self);
 /// Its definition in LibTorch operations; top_k() itself selects row by row on a CPU. Equal bit for bit.
 KeepTop top_k_composition(const Tensor& dense_scores, int64_t k, Visible visible, bool self);
 

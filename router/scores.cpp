@@ -17,7 +17,7 @@ Tensor dense(const Scores& s) {
   if (s.dense.defined())
     out = s.dense;
   else if (s.items.defined())
-    out = at::matmul(s.items, s.choices.transpose(-2, -1));
+    out = at::matmul(s.factor == 1 ? s.items : s.items * s.factor, s.choices.transpose(-2, -1));
   const std::array<int64_t, 4> full = {s.batch, s.groups, s.items_count, s.choices_count};
   if (out.defined() && s.scale.defined()) out = out * s.scale.view({-1, 1, 1});
   if (out.defined() && s.shift.defined()) out = out + s.shift.view({-1, 1, 1});
@@ -37,7 +37,7 @@ Tensor visible_mask(Visible visible, int64_t items, int64_t choices, at::Device 
 Scores scaled(Scores scores, double factor) {
   if (factor == 1) return scores;
   if (scores.dense.defined()) scores.dense = scores.dense * factor;
-  if (scores.items.defined()) scores.items = scores.items * factor;
+  if (scores.items.defined()) scores.factor *= factor;
   if (scores.shift.defined()) scores.shift = scores.shift * factor;
   scores.noise *= factor;
   return scores;
@@ -72,7 +72,9 @@ Scores scores_of(const Tensor& dense_scores) {
 }
 
 Scores materialised(const Scores& scores) {
-  return scores_of(dense(scores));
+  Scores out = scores_of(dense(scores));
+  out.fused = scores.fused;
+  return out;
 }
 
 Scores matched(Scores scores, const Tensor& from, const Tensor& to) {

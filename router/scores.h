@@ -33,15 +33,17 @@ struct RoutingTask {
   double init_std(int64_t inputs, double target) const;
 };
 
-/// score(b,g,t,c) = (items . choices, or dense, or 0) * scale[g] + shift[g] + noise * gauss(key; b,g,t,c)
+/// score(b,g,t,c) = (factor * items . choices, or dense, or 0) * scale[g] + shift[g] + noise * gauss(key; b,g,t,c)
 struct Scores {
   int64_t batch = 1, groups = 1, items_count = 0, choices_count = 0;  // B, G, T, C
   Tensor dense;                                                       // [B|1,G,T|1,C] or undefined
   Tensor items, choices;                                              // [B|1,G,T,R], [B|1,G,C,R] or undefined
+  double factor = 1;                                                  // of the product of items and choices
   Tensor scale, shift;                                                // [G] or undefined
   double noise = 0;
   RandomKey key;
   at::Device device = at::kCPU;
+  bool fused = false;  // kernels may read the factors, where there are some (Pass::fused)
 };
 
 /// Scores that are given one by one, [B,G,T,C].

@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "router/kernels.h"
 #include "router/routing.h"
 
 namespace absorb {
@@ -67,8 +68,17 @@ KeepTop top_k(const Tensor& dense_scores, int64_t k, Visible visible, bool self)
   at::NoGradGuard no_grad;
   const Tensor scores = dense_scores.detach();
   if (!scores.is_cpu()) return top_k_composition(scores, k, visible, self);
-  return scores.scalar_type() == at::kDouble ? top_k_cpu<double>(scores, k, visible, self)
-                                             : top_k_cpu<float>(scores, k, visible, self);
+  if (scores.scalar_type() == at::kDouble) return top_k_cpu<double>(scores, k, visible, self);
+  KeepTop keep = top_k_cpu<float>(scores.to(at::kFloat), k, visible, self);
+  keep.threshold = keep.threshold.to(scores.scalar_type());  // exact: it is one of the scores
+  return keep;
+}
+
+KeepTop top_k(const Scores& scores, int64_t k, Visible visible, bool self) {
+  at::NoGradGuard no_grad;
+  if (scores.fused && visible == Visible::all) return {{}, {}, k, self};
+  if (visible != Visible::causal || !has_top_k_kernel(scores)) return top_k(dense(scores), k, visible, self);
+  return top_k_by_kernel(factors_for_kernels(scores), k, self);
 }
 
 }  // namespace absorb

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include "core/error.h"
+#include "router/kernels.h"
 
 namespace absorb {
 namespace {
@@ -10,9 +11,9 @@ namespace {
 class LoadBalance final : public RoutingLoss {
  public:
   Tensor loss(const Routing& routing, const RouterInput&, const RoutingTask& task) const override {
+    if (has_balance_kernel(routing)) return load_balance_by_kernel(routing);
     const Tensor kept = counts(routing)[0];  // [E], what was routed, not what the scores say
-    if (kept.sum().item<double>() == 0) return dense(routing.scores).sum() * 0;  // a threshold that nothing passed
-    const Tensor share = (kept / kept.sum()).to(routing.scores.device);          // f
+    const Tensor share = (kept / kept.sum().clamp_min(1)).to(routing.scores.device);   // f; 0 where nothing is kept
     const Tensor probability = probabilities(routing).mean(at::IntArrayRef{0, 1, 2});  // P [E]
     return (share.to(probability.scalar_type()) * probability).sum() * static_cast<double>(task.choices);
   }

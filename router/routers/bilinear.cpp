@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "core/fused.h"
+
 namespace absorb {
 namespace {
 
@@ -19,16 +21,17 @@ class Bilinear final : public Router {
       table_ = parameters.add("table", {task.choices, rank_}, Init::normal(task.init_std(1, sd)), task.component);
   }
 
-  Scores score(const RouterInput& input, const Pass&) const override {
+  Scores score(const RouterInput& input, const Pass& pass) const override {
     Scores scores = sized_scores(task_, input);
-    const Tensor query = at::linear(input.items, query_);
+    const Tensor query = linear(input.items, query_, pass);
     const double scale = 1.0 / std::sqrt(rank_);
     if (!task_.attention()) {  // [T,E] is small and asked for several times: one product, not one a question
       scores.dense = at::linear(query, table_ * scale).unsqueeze(1);
       return scores;
     }
-    scores.items = split_groups(query, task_.groups) * scale;
-    scores.choices = split_groups(at::linear(input.choices, key_), task_.groups);
+    scores.items = split_groups(query, task_.groups);
+    scores.choices = split_groups(linear(input.choices, key_, pass), task_.groups);
+    scores.factor = scale;
     return scores;
   }
 

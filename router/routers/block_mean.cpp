@@ -17,7 +17,7 @@ class KeyBlocks final : public Router {
     require(input.native.items.defined(),
             "router \"block_mean\" needs attention's own queries and keys: model.attention.native = \"qk\"");
     Scores scores = sized_scores(task_, input);
-    const Tensor &q = input.native.items, &k = input.native.choices;  // [B,G,T,d]
+    const Tensor q = input.native.items * input.native.factor, &k = input.native.choices;  // [B,G,T,d]
     const int64_t items = scores.items_count, blocks = (items + block_ - 1) / block_;
     const Tensor index = at::arange(items, at::TensorOptions().dtype(at::kLong).device(q.device()));
     const Tensor of = index.floor_divide(block_);  // [T]

@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "core/fused.h"
+
 namespace absorb {
 namespace {
 
@@ -20,11 +22,11 @@ class Cosine final : public Router {
     start_ = (task.score_sd == 0 ? 1 : task.score_sd) * std::sqrt(static_cast<double>(rank));
   }
 
-  Scores score(const RouterInput& input, const Pass&) const override {
+  Scores score(const RouterInput& input, const Pass& pass) const override {
     Scores scores = sized_scores(task_, input);
-    scores.items = unit(split_groups(at::linear(input.items, query_), task_.groups)) *
+    scores.items = unit(split_groups(linear(input.items, query_, pass), task_.groups)) *
                    (scale_ * start_).view({1, task_.groups, 1, 1});
-    const Tensor choices = task_.attention() ? split_groups(at::linear(input.choices, key_), task_.groups)
+    const Tensor choices = task_.attention() ? split_groups(linear(input.choices, key_, pass), task_.groups)
                                              : table_.view({1, 1, task_.choices, -1});
     scores.choices = unit(choices);
     if (!task_.attention()) scores = materialised(scores);  // [T,E] is small and asked for several times

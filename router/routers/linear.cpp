@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "core/fused.h"
+
 namespace absorb {
 namespace {
 
@@ -13,13 +15,13 @@ class Linear final : public Router {
                              task.component);
   }
 
-  Scores score(const RouterInput& input, const Pass&) const override {
+  Scores score(const RouterInput& input, const Pass& pass) const override {
     Scores scores = sized_scores(task_, input);
     if (task_.attention()) {
-      scores.choices = split_groups(at::linear(input.choices, weight_), task_.groups);  // [B,G,C,1]
+      scores.choices = split_groups(linear(input.choices, weight_, pass), task_.groups);  // [B,G,C,1]
       scores.items = at::ones({1, task_.groups, scores.items_count, 1}, scores.choices.options());
     } else {
-      scores.dense = at::linear(input.items, weight_).unsqueeze(1);  // [B,1,T,E]
+      scores.dense = linear(input.items, weight_, pass).unsqueeze(1);  // [B,1,T,E]
     }
     return scores;
   }

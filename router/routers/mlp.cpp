@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "core/fused.h"
+
 namespace absorb {
 namespace {
 
@@ -19,10 +21,10 @@ class Mlp final : public Router {
                           task.component);
   }
 
-  Scores score(const RouterInput& input, const Pass&) const override {
+  Scores score(const RouterInput& input, const Pass& pass) const override {
     Scores scores = sized_scores(task_, input);
     const Tensor& x = task_.attention() ? input.choices : input.items;
-    const Tensor y = at::linear(at::gelu(at::linear(x, hidden_)), out_);  // [B,C,G] or [B,T,E]
+    const Tensor y = linear(at::gelu(linear(x, hidden_, pass)), out_, pass);  // [B,C,G] or [B,T,E]
     if (task_.attention()) {
       scores.choices = split_groups(y, task_.groups);  // [B,G,C,1]
       scores.items = at::ones({1, task_.groups, scores.items_count, 1}, y.options());

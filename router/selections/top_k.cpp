@@ -21,8 +21,7 @@ class TopK final : public Selection {
     if (task.attention() && settings_.order == "causal_late") routing.visible = Visible::causal_late;
     const int64_t choices = routing.scores.choices_count;
     require(settings_.k <= choices, "selection.k = {} is above the number of choices, {}", settings_.k, choices);
-    routing.keep =
-        top_k(dense(detached(routing.scores)), settings_.k, routing.visible, task.attention() && settings_.self);
+    routing.keep = top_k(detached(routing.scores), settings_.k, routing.visible, task.attention() && settings_.self);
     return routing;
   }
 

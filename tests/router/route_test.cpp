@@ -39,7 +39,7 @@ TEST(RouterScoreSd, IsOneAtTheStartInBothTasks) {
       double sum = 0;
       for (uint64_t seed = 1; seed <= 8; ++seed) {
         const Parameters parameters(seed);
-        const auto route = make_route("site", task, routing(std::string(soft) + "router = " + router), parameters);
+        const auto route = make_route("site", task, routing(fmt::format("{}router = {}", soft, router)), parameters);
         const Tensor m =
             moments(route->score(input_for(task, features({8, 32, 64}, "x", at::kFloat)), {}), task.visible);
         sum += m[1].mean().item<double>() / 8;
