@@ -2,7 +2,9 @@
 
 #include <torch/types.h>
 
+#include "attention/fused.h"
 #include "core/error.h"
+#include "core/fused.h"
 
 namespace absorb {
 namespace {
@@ -71,8 +73,16 @@ Tensor attention_weights(const AttendInput& in, const Routing& routing) {
 }
 
 Tensor attend(const AttendInput& in, const Routing* routing, const Pass& pass) {
-  if (routing == nullptr || is_plain(*routing)) return dense_attention(in, pass);
-  return at::matmul(pass.dropout(attention_weights(in, *routing), in.dropout, in.site + "/weights"), in.v);
+  if (pass.fused) {
+    const std::string reason = fused::why_no_kernel(in, routing);
+    if (reason.empty()) return fused::attend(in, routing, pass);
+    say_composed(reason);
+  }
+  const Tensor y =
+      routing == nullptr || is_plain(*routing)
+          ? dense_attention(in, pass)
+          : at::matmul(pass.dropout(attention_weights(in, *routing), in.dropout, in.site + "/weights"), in.v);
+  return y.transpose(1, 2).reshape({y.size(0), y.size(2), -1});
 }
 
 }  // namespace absorb

@@ -16,9 +16,10 @@ struct AttendInput {
   Apply apply = Apply::log_bias;
   double dropout = 0;  // of the attention weights, in training
   Site site;           // names the dropout stream
+  Tensor packed = {};  // [B,T,3*H*d] that q, k and v are views of: what a kernel reads and differentiates
 };
 
-/// [B,H,T,d]. A null or plain routing is dense causal attention, through the very same code.
+/// [B,T,H*d]. A null or plain routing is dense causal attention, through the very same code.
 Tensor attend(const AttendInput& input, const Routing* routing, const Pass& pass);
 /// [B,H,T,T]: the attention probabilities of a routing that isn't plain, before dropout.
 Tensor attention_weights(const AttendInput& input, const Routing& routing);

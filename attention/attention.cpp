@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include "core/error.h"
+#include "core/fused.h"
 
 namespace absorb {
 
@@ -32,19 +33,20 @@ RoutingTask Attention::task() const {
 
 Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {
   const int64_t batch = x.size(0), items = x.size(1), heads = shape_.heads, head_width = shape_.width / heads;
-  // unbind, not select: its gradient is one concatenation, that of a select a whole tensor of zeros.
-  const auto packed =
-      at::linear(x, qkv_).view({batch, items, -1, heads, head_width}).permute({2, 0, 3, 1, 4}).unbind(0);
   AttendInput in;
+  const Route* route = routes.find(site_);
+  in.packed =
+      route == nullptr || route->settings().detach_input ? linear(x, qkv_, pass) : linear_with_followers(x, qkv_, pass);
+  // unbind, not select: its gradient is one concatenation, that of a select a whole tensor of zeros.
+  const auto parts = in.packed.view({batch, items, -1, heads, head_width}).permute({2, 0, 3, 1, 4}).unbind(0);
   if (has_scores_) {
-    in.q = packed[0];
-    in.k = packed[1];
+    in.q = parts[0];
+    in.k = parts[1];
   }
-  in.v = packed.back();
+  in.v = parts.back();
   in.dropout = shape_.dropout;
   in.site = site_;
 
-  const Route* route = routes.find(site_);
   Routing routing;
   if (route != nullptr) {
     RouterInput input{x, x, {}};
@@ -52,7 +54,8 @@ Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) 
       input.native.batch = batch;
       input.native.groups = heads;
       input.native.items_count = input.native.choices_count = items;
-      input.native.items = in.q * (1.0 / std::sqrt(static_cast<double>(head_width)));
+      input.native.items = in.q;
+      input.native.factor = 1.0 / std::sqrt(static_cast<double>(head_width));
       input.native.choices = in.k;
       input.native.device = x.device();
     }
@@ -60,8 +63,8 @@ Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) 
     routing = (*route)(input, pass);
     if (routes.observe) routes.observe(site_, routing, input);
   }
-  const Tensor y = attend(in, route == nullptr ? nullptr : &routing, pass);  // [B,H,T,d]
-  return at::linear(y.transpose(1, 2).reshape({batch, items, shape_.width}), out_);
+  pass.products.clear();
+  return linear(attend(in, route == nullptr ? nullptr : &routing, pass), out_, pass);
 }
 
 }  // namespace absorb
