@@ -6,6 +6,8 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/fused.h"
+#include "moe/fused.h"
 
 namespace absorb {
 
@@ -78,14 +80,19 @@ Tensor Moe::kept_experts(const Tensor& x, const Tensor& weights, const Tensor& k
   const auto sorted = PermuteRows::apply(pairs, d.order, d.inverse).split_with_sizes(rows);
   const auto in = in_.view({experts, settings_.hidden, -1}).unbind(0);
   const auto out = out_.view({experts, settings_.hidden, -1}).unbind(0);
-  std::vector<Tensor> in_bias, out_bias, results;
+  std::vector<Tensor> in_bias, out_bias, results, dropped;
+  const bool drops = pass.training && shape_.dropout > 0;
+  if (drops)  // one stream over all rows as they are sorted
+    dropped =
+        pass.dropout(at::ones({tokens * k, settings_.hidden}, sorted[0].options()), shape_.dropout, site_ + "/hidden")
+            .split_with_sizes(rows);
   if (in_bias_.defined()) {
     in_bias = in_bias_.view({experts, -1}).unbind(0);
     out_bias = out_bias_.unbind(0);
   }
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     Tensor h = activate(at::linear(sorted[i], in[i], in_bias.empty() ? Tensor() : in_bias[i]), settings_.activation);
-    h = pass.dropout(h, shape_.dropout, fmt::format("{}/hidden/{}", site_, i));
+    if (drops) h = h * dropped[i];
     results.push_back(out_bias.empty() ? at::matmul(h, out[i]) : at::addmm(out_bias[i], h, out[i]));
   }
   const Tensor y = PermuteRows::apply(at::cat(results), d.inverse, d.order).view({tokens, k, -1});
@@ -101,6 +108,24 @@ Tensor Moe::each_expert(const Tensor& x) const {
   return out_bias_.defined() ? y + out_bias_ : y;
 }
 
+// Undefined where kernels can't.
+Tensor Moe::fused_experts(const Tensor& x, const Routing& routing, const Pass& pass) const {
+  const bool all = budget(routing) == 0 || routing.gradient == Gradient::straight_through;
+  if (!all) {
+    const fused::Experts experts{
+        in_, out_, in_bias_, out_bias_, settings_.experts, settings_.activation, shape_.dropout, site_};
+    const std::string reason = fused::why_no_kernel(routing, experts);
+    if (reason.empty()) return fused::kept_experts(x, routing, experts, pass);
+    say_composed(reason);
+    return {};
+  }
+  const Tensor w = weights(routing).reshape({-1, settings_.experts}).to(at::kFloat);
+  const Tensor h = fused::activate(linear(x, in_, pass),
+                                   {settings_.activation, in_bias_, w, shape_.dropout, site_ + "/hidden"}, pass);
+  const Tensor y = product(h, out_, pass);
+  return out_bias_.defined() ? y + at::matmul(w, out_bias_).view(y.sizes()).to(y.scalar_type()) : y;
+}
+
 Tensor Moe::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {
   const Route* route = routes.find(site_);
   check(route != nullptr, "experts at {} have no route", site_);
@@ -110,9 +135,12 @@ Tensor Moe::operator()(const Tensor& x, const Routes& routes, Pass& pass) const 
     input.native = scores_of(gains->second.unsqueeze(1));
   const Routing routing = (*route)(input, pass);
   if (routes.observe) routes.observe(site_, routing, input);
+  if (pass.fused && !routes.observe_experts)
+    if (const Tensor y = fused_experts(x, routing, pass); y.defined()) return y;
   const Tensor flat = x.reshape({-1, shape_.width});
   const Tensor w = weights(routing).reshape({flat.size(0), settings_.experts}).to(x.scalar_type());
   const bool all = budget(routing) == 0 || routing.gradient == Gradient::straight_through;
+  if (!all) pass.waits = true;
   const Tensor y = all ? all_experts(flat, w, pass) : kept_experts(flat, w, kept_choices(routing), pass);
   if (routes.observe_experts) routes.observe_experts(site_, y, [&] { return each_expert(flat); });
   return y.view(x.sizes());

@@ -43,6 +43,7 @@ class Moe {
 
  private:
   Tensor all_experts(const Tensor& x /* [N,D] */, const Tensor& weights /* [N,E] */, const Pass& pass) const;
+  Tensor fused_experts(const Tensor& x, const Routing& routing, const Pass& pass) const;
   /// What each expert alone puts out, without dropout: [N,E,D].
   Tensor each_expert(const Tensor& x /* [N,D] */) const;
   Tensor kept_experts(const Tensor& x /* [N,D] */, const Tensor& weights /* [N,E] */, const Tensor& kept /* [N,K] */,
