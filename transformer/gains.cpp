@@ -11,7 +11,7 @@ namespace absorb {
 namespace {
 
 Pass evaluation(const Pass& pass) {
-  return Pass{.seed = pass.seed, .step = pass.step};
+  return Pass{.bf16 = pass.bf16, .seed = pass.seed, .step = pass.step};
 }
 
 // The routing of one site as plain weights, so that single tokens can be given to single experts: sigmoid(logit w) = w.

@@ -5,6 +5,9 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/fused.h"
+#include "moe/fused.h"
+#include "transformer/fused.h"
 
 namespace absorb {
 
@@ -86,6 +89,29 @@ Tensor Model::normalised(const Tensor& x, const std::vector<Tensor>& norm) const
   return at::layer_norm(x, {settings_.width}, norm[0], norm[1]);
 }
 
+fused::Branch Model::fused_feed_forward(const Block& block, const Tensor& h, const Routes& routes, Pass& pass) const {
+  if (block.moe) return {(*block.moe)(h, routes, pass), {}, settings_.dropout, block.site};
+  const fused::Activation activation{
+      settings_.activation, block.in_bias, {}, settings_.dropout, block.site + "/hidden"};
+  return {product(fused::activate(linear(h, block.in, pass), activation, pass), block.out, pass), block.out_bias,
+          settings_.dropout, block.site};
+}
+
+Tensor Model::fused_losses(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const {
+  fused::Branch branch;
+  Tensor x = fused::embed(tokens, token_, position_, settings_.dropout, pass);
+  const auto normed = [&](const std::vector<Tensor>& norm) {
+    fused::Normed next = fused::add_norm(x, branch, norm[0], norm[1], pass);
+    x = next.x;
+    return next.h;
+  };
+  for (const auto& block : blocks_) {
+    branch = {(*block->attention)(normed(block->attention_norm), routes, pass)};
+    branch = fused_feed_forward(*block, normed(block->feed_forward_norm), routes, pass);
+  }
+  return fused::head_losses(normed(final_norm_), token_, targets, pass);
+}
+
 Tensor Model::feed_forward(const Block& block, const Tensor& x, const Routes& routes, Pass& pass) const {
   if (block.moe) return (*block.moe)(x, routes, pass);
   const Tensor flat = x.reshape({-1, settings_.width});
@@ -98,6 +124,8 @@ Tensor Model::losses(const Tensor& tokens, const Tensor& targets, const Routes& 
   pass.tokens = tokens;
   const int64_t batch = tokens.size(0), items = tokens.size(1);
   check(items <= settings_.context, "a sequence of {} tokens in a context of {}", items, settings_.context);
+  const AutocastGuard autocast(pass.bf16, tokens.device());
+  if (pass.fused && !pass.write && !pass.twice_differentiable) return fused_losses(tokens, targets, routes, pass);
   Tensor x = at::embedding(token_, tokens) + position_.narrow(0, 0, items);  // [B,T,D]
   x = pass.written("embedding", pass.dropout(x, settings_.dropout, "embedding"));
   for (const auto& block : blocks_) {

@@ -4,6 +4,7 @@
 
 #include "attention/attention.h"
 #include "moe/moe.h"
+#include "transformer/fused.h"
 
 namespace absorb {
 
@@ -45,6 +46,8 @@ class Model {
   struct Block;
   Tensor normalised(const Tensor& x, const std::vector<Tensor>& norm) const;
   Tensor feed_forward(const Block& block, const Tensor& x, const Routes& routes, Pass& pass) const;
+  fused::Branch fused_feed_forward(const Block& block, const Tensor& h, const Routes& routes, Pass& pass) const;
+  Tensor fused_losses(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const;
   ModelSettings settings_;
   int64_t vocabulary_;
   Tensor token_, position_;         // [V,D], [T,D]

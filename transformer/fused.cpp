@@ -1,0 +1,195 @@
+// Kernels of the model's own operations as nodes of autograd.
+#include "transformer/fused.h"
+
+#include <torch/types.h>
+
+#include "core/error.h"
+#include "core/kernel_arguments.h"
+#include "transformer/cuda/embedding.cuh"
+#include "transformer/cuda/head.cuh"
+#include "transformer/cuda/norm.cuh"
+
+namespace absorb::fused {
+
+Tensor embed(const Tensor& tokens, const Tensor& token, const Tensor& position, double dropout, const Pass& pass) {
+  const int64_t batch = tokens.size(0), items = tokens.size(1), width = token.size(1), rows = batch * items;
+  const Tensor ids = tokens.contiguous(), x = empty_like_on(token, {batch, items, width}, at::kFloat);
+  kernels::EmbeddingForward call;
+  call.rows = rows;
+  call.items = items;
+  call.width = width;
+  call.tokens = read<int64_t>(ids);
+  call.token = read<float>(token);
+  call.position = read<float>(position);
+  call.dropout = dropout_of(pass, dropout, "embedding");
+  call.x = write<float>(x);
+  kernels::embedding_forward(call, stream_for(x));
+  kernels::EmbeddingBackward back;
+  back.rows = rows;
+  back.items = items;
+  back.width = width;
+  back.vocabulary = token.size(0);
+  back.dropout = call.dropout;
+  const Tensor dtoken = pass.fused->gradient_of(token), dposition = pass.fused->gradient_of(position);
+  record({x}, {token, position}, [=, step = pass.step](const Tensors& gradients) -> Tensors {
+    const Tensor dx = gradients[0].to(at::kBFloat16).contiguous();
+    const Tensor sorted = workspace_of(kernels::sort_tokens_bytes(rows), dx);
+    const Tensor workspace = workspace_of(kernels::embedding_backward_bytes(rows, width), dx);
+    kernels::EmbeddingBackward b = back;
+    if (dtoken.defined())
+      kernels::sort_tokens(read<int64_t>(ids), rows, b.vocabulary, sorted.data_ptr(), stream_for(dx));
+    b.sorted = sorted.const_data_ptr();
+    b.dx = read<Bf16>(dx);
+    b.dtoken = write<float>(dtoken);
+    b.dposition = write<float>(dposition);
+    b.workspace = workspace.data_ptr();
+    kernels::embedding_backward(b, stream_for(dx));
+    return {{}, {}};
+  });
+  return x;
+}
+
+namespace {
+
+// What norm_backward needs besides the gradients, kept from the forward pass.
+struct NormKept {
+  Tensor x, mean, rstd, weight, step;
+  Tensor dweight, dbias, dy_bias;  // undefined: not wanted
+  std::shared_ptr<const FusedWeights> fused;
+  kernels::NormBackward call;
+};
+
+// {dx, dy}: the gradient of the stream and of what was added to it, one tensor where nothing was dropped.
+std::pair<Tensor, Tensor> norm_gradients(const NormKept& kept, Tensor dx_next, Tensor dh) {
+  const Tensor any = dh.defined() ? dh : dx_next;
+  dh = dh.defined() ? dh.to(at::kBFloat16).contiguous() : at::zeros_like(any, any.options().dtype(at::kBFloat16));
+  if (dx_next.defined()) dx_next = dx_next.to(at::kBFloat16).contiguous();
+  kernels::NormBackward call = kept.call;
+  const bool drops = call.dropout.threshold != 0;
+  // What dx_next's other reader, the branch above, made of it is computed before this node may run.
+  const Tensor dx = dx_next.defined() ? dx_next : at::empty_like(dh);
+  const Tensor dy = drops ? at::empty_like(dh) : dx;
+  const Tensor workspace = workspace_of(kernels::norm_backward_bytes(call.rows, call.width), dh);
+  call.dh = read<Bf16>(dh);
+  call.dx_next = read<Bf16>(dx_next);
+  call.x = read<float>(kept.x);
+  call.mean = read<float>(kept.mean);
+  call.rstd = read<float>(kept.rstd);
+  call.gamma = read<float>(kept.weight);
+  call.dx = write<Bf16>(dx);
+  call.dy = drops ? write<Bf16>(dy) : nullptr;
+  call.dgamma = write<float>(kept.dweight);
+  call.dbeta = write<float>(kept.dbias);
+  call.dy_bias = write<float>(kept.dy_bias);
+  call.workspace = workspace.data_ptr();
+  kernels::ColumnSums sums;
+  call.later = &sums;
+  kernels::norm_backward(call, stream_for(dh));
+  if (kept.dweight.defined() || kept.dbias.defined() || kept.dy_bias.defined()) kept.fused->add_later(sums, workspace);
+  return {dx, dy};
+}
+
+}  // namespace
+
+Normed add_norm(const Tensor& x, const Branch& branch, const Tensor& weight, const Tensor& bias, const Pass& pass) {
+  const int64_t width = x.size(-1), rows = x.numel() / width;
+  const Tensor stream = x.detach(), y = branch.y.defined() ? branch.y.detach().contiguous() : Tensor();
+  const Tensor x_out = empty_like_on(x, x.sizes(), at::kFloat), h = empty_like_on(x, x.sizes(), at::kBFloat16);
+  NormKept kept{y.defined() ? x_out.detach() : stream,
+                empty_like_on(x, {rows}, at::kFloat),
+                empty_like_on(x, {rows}, at::kFloat),
+                weight.detach(),
+                pass.step,
+                pass.fused->gradient_of(weight),
+                pass.fused->gradient_of(bias),
+                pass.fused->gradient_of(branch.bias),
+                pass.fused,
+                {}};
+  kernels::NormForward call;
+  call.rows = kept.call.rows = rows;
+  call.width = kept.call.width = width;
+  call.x = read<float>(stream);
+  call.y = read<Bf16>(y);
+  call.y_bias = read<float>(branch.bias);
+  call.dropout = kept.call.dropout = y.defined() ? dropout_of(pass, branch.dropout, branch.site) : kernels::Dropout{};
+  call.gamma = read<float>(weight);
+  call.beta = read<float>(bias);
+  call.x_out = y.defined() ? write<float>(x_out) : nullptr;
+  call.h = write<Bf16>(h);
+  call.mean = write<float>(kept.mean);
+  call.rstd = write<float>(kept.rstd);
+  kernels::norm_forward(call, stream_for(x));
+  if (!y.defined()) {  // the first norm: the stream itself goes on
+    record({h}, {x, weight, bias}, [=, sink = sink_of(x)](const Tensors& gradients) -> Tensors {
+      // The stream's own gradient lies in its sink by now: both of its readers come before it.
+      const Tensor next = sink ? *sink : Tensor();
+      const Tensor dx = norm_gradients(kept, next, gradients[0]).first;
+      if (!sink) return {dx.to(at::kFloat), {}, {}};
+      *sink = dx;
+      return {{}, {}, {}};
+    });
+    return {x, h};
+  }
+  record({x_out, h}, {x, branch.y, weight, bias, branch.bias},
+         [=, sink = sink_of(x), wants_x = x.requires_grad(),
+          wants_y = branch.y.requires_grad()](const Tensors& gradients) -> Tensors {
+           const auto [dx, dy] = norm_gradients(kept, gradients[0], gradients[1]);
+           Tensors out(5);
+           if (wants_y) out[1] = dy;
+           if (wants_x && sink) *sink = dx;
+           if (wants_x && !sink) out[0] = dx.to(at::kFloat);
+           return out;
+         });
+  return {x_out, h};
+}
+
+Tensor head_losses(const Tensor& h, const Tensor& token, const Tensor& targets, const Pass& pass) {
+  const int64_t vocabulary = token.size(0), width = token.size(1), rows = h.numel() / width;
+  // A product of a multiple of 64 columns is fast; columns past the vocabulary hold whatever is stored behind the
+  // table, and the loss leaves them out.
+  const int64_t padded = (vocabulary + 63) / 64 * 64;
+  Tensor w = pass.fused->bf16(token, padded);
+  const bool pads = w.defined();
+  if (!pads) w = pass.fused->bf16(token);
+  check(w.defined(), "[head_losses] the embedding isn't a parameter");
+  const bool differentiates = at::GradMode::is_enabled() && (h.requires_grad() || token.requires_grad());
+  const Tensor flat = h.detach().reshape({rows, width}), ids = targets.contiguous();
+  const Tensor losses = empty_like_on(h, targets.sizes(), at::kFloat);
+  Tensor logits;
+  {
+    at::NoGradGuard no_grad;
+    const AutocastGuard plain(false, h.device());
+    logits = at::mm(flat, w.t());
+  }
+  kernels::HeadLoss call;
+  call.rows = rows;
+  call.vocabulary = vocabulary;
+  call.stride = logits.size(1);
+  call.logits = write<Bf16>(logits);
+  call.targets = read<int64_t>(ids);
+  call.losses = write<float>(losses);
+  call.gradient = differentiates;
+  kernels::head_loss(call, stream_for(h));
+  if (!differentiates) return losses;
+  const Tensor dw = token.requires_grad() ? pass.fused->gradient(token, pads ? padded : 0) : Tensor();
+  record(
+      {losses}, {h, token},
+      [=, sink = sink_of(h), shape = h.sizes().vec(), wanted = h.requires_grad()](const Tensors& gradients) -> Tensors {
+        // logits hold softmax - onehot by now; the gradient of each row's loss multiplies both products.
+        const Tensor scale = gradients[0].to(at::kFloat).contiguous();
+        const auto scaled = [&](const Tensor& x) {
+          const Tensor y = at::empty_like(x);
+          kernels::scale_rows(read<Bf16>(x), read<float>(scale), write<Bf16>(y), rows, width, stream_for(x));
+          return y;
+        };
+        if (dw.defined()) add_product(dw, logits, scaled(flat));
+        if (!wanted) return {{}, {}};
+        const Tensor dh = scaled(at::mm(logits, w)).view(shape);
+        if (!sink) return {dh, {}};
+        *sink = sink->defined() ? sink->add_(dh) : dh;
+        return {{}, {}};
+      });
+  return losses;
+}
+
+}  // namespace absorb::fused
