@@ -3,22 +3,48 @@
 #include <torch/types.h>
 
 #include "core/error.h"
+#include "training/cuda/adamw.cuh"
 #include "training/rates.h"
 
 namespace absorb {
 
-AdamW::AdamW(const Parameters& parameters, const TrainingSettings& settings)
+namespace {
+
+// As the kernel reads them: here rather than in the step, since this copy waits for the GPU.
+Tensor on_device(const std::vector<RateRange>& ranges, at::Device device) {
+  std::vector<kernels::AdamWRange> out;
+  for (const RateRange& range : ranges) out.push_back({range.begin, range.end, static_cast<float>(range.ratio)});
+  const auto size = static_cast<int64_t>(out.size() * sizeof(out[0]));
+  return at::from_blob(out.data(), {size}, at::kByte).to(device, /*non_blocking=*/false, /*copy=*/true);
+}
+
+}  // namespace
+
+AdamW::AdamW(const Parameters& parameters, const TrainingSettings& settings, std::shared_ptr<const FusedWeights> fused)
     : parameters_(parameters),
       settings_(settings),
+      fused_(std::move(fused)),
       first_(at::zeros_like(parameters.flat())),
       second_(at::zeros_like(parameters.flat())),
       count_(at::zeros({}, parameters.flat().options().dtype(at::kFloat))) {}
 
-Tensor AdamW::step(double rate, int64_t step) {
+bool AdamW::prepare(int64_t step) {
+  std::vector<RateRange> ranges = rate_ranges(parameters_, settings_, step);
+  if (ranges == ranges_) return false;
+  ranges_ = std::move(ranges);
+  if (fused_) ranges_on_device_ = on_device(ranges_, parameters_.flat().device());
+  return true;
+}
+
+Tensor AdamW::step(double rate, const Tensor& on_device) {
   at::NoGradGuard no_grad;
+  return fused_ ? step_by_kernel(on_device) : step_by_libtorch(rate);
+}
+
+Tensor AdamW::step_by_libtorch(double rate) {
   const Tensor& gradient = parameters_.flat_gradient();
   std::map<double, std::vector<RateRange>> by_ratio;
-  for (const RateRange& range : rate_ranges(parameters_, settings_, step)) {
+  for (const RateRange& range : ranges_) {
     by_ratio[range.ratio].push_back(range);
     if (range.ratio == 0) gradient.narrow(0, range.begin, range.end - range.begin).zero_();
   }

@@ -71,8 +71,7 @@ class Loop {
     const int64_t size = settings_.batch / settings_.accumulate;
     std::vector<Batch> out;
     for (int64_t micro = 0; micro < settings_.accumulate; ++micro) {
-      const Batch batch = data_.batch(seed_, step, size, micro * size);
-      out.push_back({batch.tokens.to(device_), batch.targets.to(device_)});
+      out.push_back(data_.batch(seed_, step, size, micro * size));
     }
     return out;
   }

@@ -14,6 +14,7 @@ void select_trained(const Parameters& parameters, const TrainingSettings& settin
 struct RateRange {
   int64_t begin = 0, end = 0;
   double ratio = 1;
+  bool operator==(const RateRange&) const = default;
 };
 /// At step `step` (the first is 1), in order, neighbours of one ratio merged; they cover everything.
 std::vector<RateRange> rate_ranges(const Parameters& parameters, const TrainingSettings& settings, int64_t step);

@@ -37,6 +37,9 @@ void fields(Fields& list, TrainingSettings& s) {
   list.field("keep_weights", s.keep_weights, {1, 100000000},
              "Steps at which the weights are kept for good, for deployments that ask for routes of a step.");
   list.field("threads", s.threads, {1, 1024}, "CPU threads of a run; another number changes the last bits.");
+  list.field("precision", s.precision, {"fp32", "bf16"},
+             "Of matrix products in training: fp32, or bf16 with fp32 weights, reductions and residual stream. What is "
+             "measured on finished weights is measured in fp32.");
   list.field("tf32", s.tf32, "On a GPU: matrix products in TF32.");
 }
 

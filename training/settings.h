@@ -25,6 +25,7 @@ struct TrainingSettings {
   int64_t accounts_every = 10;
   std::vector<int64_t> keep_weights;
   int64_t threads = 1;
+  std::string precision = "fp32";
   bool tf32 = true;
 };
 void fields(Fields& list, TrainingSettings& settings);
