@@ -6,6 +6,7 @@
 
 #include <chrono>
 
+#include "studies/bench.h"
 #include "studies/runner.h"
 #include "training/data/vocabulary.h"
 
@@ -52,6 +53,40 @@ Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs) {
   }
   cost.peak_bytes = cost.final_bytes + largest * 9 * static_cast<std::uintmax_t>(jobs);  // three checkpoints of three
   return cost;
+}
+
+namespace {
+
+// Of one step of runs that differ in their seed alone.
+double step_seconds(RunSettings run, at::Device device, bool fused) {
+  run.attention.moments_of.clear();  // costs the same with anybody's moments
+  run.moe.moments_of.clear();
+  BenchRun bench(run, stated_vocabulary(run.data), device, fused, /*warmup=*/8);
+  return 1e-3 * median(bench.time(20));
+}
+
+double evaluation_seconds(const TrainingSettings& t, int64_t context, double step) {
+  const int64_t every = t.evaluate_every > 0 ? t.evaluate_every : std::max<int64_t>(t.steps / 20, 1);
+  const int64_t tokens = t.steps / every * t.evaluation_tokens;
+  return static_cast<double>(tokens) / static_cast<double>(t.batch * context) * step / 3;  // forward alone
+}
+
+}  // namespace
+
+double measured_seconds(const RunPlan& plan, at::Device device, bool fused) {
+  std::map<std::string, double> steps;
+  double seconds = 0;
+  for (const RunSpec& run : plan.runs) {
+    if (is_closed(run)) continue;
+    Json kind = write_run_settings(run.settings);
+    for (const char* key : {"seed", "start", "data"}) kind.erase(key);
+    const auto [step, isnew] = steps.try_emplace(kind.dump(), 0);
+    if (isnew) step->second = step_seconds(run.settings, device, fused);
+    const TrainingSettings& t = run.settings.training;
+    seconds +=
+        static_cast<double>(t.steps) * step->second + evaluation_seconds(t, run.settings.model.context, step->second);
+  }
+  return seconds;
 }
 
 double training_seconds(const RunPlan& plan, at::Device device) {

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include "core/error.h"
+#include "core/fused.h"
 #include "core/safetensors.h"
 #include "training/checkpoint.h"
 #include "training/rates.h"
@@ -19,6 +20,21 @@ LiveRun::LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device dev
                         settings.moe.moments_of.empty() ? nullptr : moments);
   select_trained(parameters_, settings.training);
   parameters_.gather(device);
+}
+
+std::shared_ptr<const FusedWeights> LiveRun::fused_weights() const {
+  if (!device_.is_cuda() || settings_.training.precision != "bf16") return nullptr;
+  return std::make_shared<const FusedWeights>(parameters_);
+}
+
+TokenLosses LiveRun::training_losses(std::shared_ptr<const FusedWeights> fused) const {
+  return [inner = losses(), bf16 = settings_.training.precision == "bf16", fused = std::move(fused)](const Batch& batch,
+                                                                                                     Pass& pass) {
+    pass.bf16 = bf16;
+    pass.fused = fused;
+    if (fused && !pass.weights_in_step) fused->refresh();
+    return inner(batch, pass);
+  };
 }
 
 TokenLosses LiveRun::losses() const {
@@ -40,6 +56,7 @@ TokenLosses LiveRun::losses(Routes routes) const {
   if (reads_gains(routes))
     return [model = model_, routes = std::move(routes), own = routes_](const Batch& batch, Pass& pass) {
       Routes informed = routes;
+      pass.waits = true;  // experts are measured one by one
       informed.gains = expected_gains(*model, batch.tokens, batch.targets, own, pass);
       return model->losses(batch.tokens, batch.targets, informed, pass);
     };

@@ -11,7 +11,12 @@ class LiveRun {
   /// `moments`: of the arm that routing.moments_of names; null when there is none.
   LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device device, const Moments* moments = nullptr);
 
-  /// The loss under the run's own routes.
+  /// The loss that training minimises: under the run's own routes, in settings.training.precision, with kernels where
+  /// `fused` is given.
+  TokenLosses training_losses(std::shared_ptr<const FusedWeights> fused) const;
+  /// What kernels read and the trainer keeps in step; null where none would run: on a CPU, or in fp32.
+  std::shared_ptr<const FusedWeights> fused_weights() const;
+  /// The loss under the run's own routes, in fp32.
   TokenLosses losses() const;
   /// The loss under other routes. Where one of them reads gains of experts, these are measured on each batch first,
   /// under the run's own routes.

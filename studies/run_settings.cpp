@@ -78,6 +78,8 @@ std::string identity(const RunSettings& run) {
   Json resolved = write_run_settings(run);
   for (const char* key : {"evaluate_every", "evaluation_tokens", "checkpoint_every", "accounts_every", "keep_weights"})
     resolved["training"].erase(key);
+  // What runs made before the setting existed were trained with: they stay what they are.
+  if (resolved["training"]["precision"] == "fp32") resolved["training"].erase("precision");
   resolved["data"].erase("cache");
   return hash_hex(resolved.dump());
 }

@@ -1,11 +1,13 @@
 #include "studies/runner.h"
 
+#include <c10/util/Exception.h>
 #include <torch/types.h>
 
 #include "core/device.h"
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "studies/deployments.h"
+#include "studies/fit.h"
 #include "studies/interrupt.h"
 #include "studies/provenance.h"
 #include "training/checkpoint.h"
@@ -71,7 +73,7 @@ class Run {
     write_file(spec_.folder / "cell.json",
                Json{{"arm", spec_.arm}, {"cell", spec_.cell}, {"identity", spec_.identity}}.dump(2) + '\n');
     begin_provenance();
-    const LoopResult loop = train_it();
+    const LoopResult loop = train_or_say_what_fits();
     if (loop.end == LoopEnd::interrupted) return RunEnd::interrupted;
     if (loop.end == LoopEnd::not_finite)
       return fail(fmt::format("step {}: the loss or its gradient is not finite", loop.step));
@@ -95,8 +97,22 @@ class Run {
   }
   void write_run() const { write_file(spec_.folder / "run.json", run_.dump(2) + '\n'); }
 
+  LoopResult train_or_say_what_fits() {
+    try {
+      return train_it();
+    } catch (const c10::OutOfMemoryError&) {
+      const int64_t vocabulary = data_->vocabulary();
+      live_.reset();
+      say_what_fits(settings_, vocabulary, options_.device, options_.fused);
+    }
+  }
+
   LoopResult train_it() {
-    Trainer trainer(live_->parameters(), live_->losses(), settings_.training, static_cast<uint64_t>(settings_.seed));
+    const StreamScope stream(options_.device);
+    const auto fused = options_.fused ? live_->fused_weights() : nullptr;
+    run_["kernels"] = fused ? "fused" : "composition";
+    const TokenLosses losses = live_->training_losses(fused);
+    Trainer trainer(live_->parameters(), losses, settings_.training, static_cast<uint64_t>(settings_.seed), fused);
     LoopHooks hooks;
     hooks.complain = options_.say;
     hooks.interrupted = interrupted;
@@ -108,8 +124,8 @@ class Run {
                    {"seconds_left", progress.seconds_left}});
       if (options_.progress) options_.progress(spec_, progress);
     };
-    const LoopResult loop = train(trainer, live_->losses(), *data_, settings_.training,
-                                  static_cast<uint64_t>(settings_.seed), spec_.folder, options_.device, hooks);
+    const LoopResult loop = train(trainer, losses, *data_, settings_.training, static_cast<uint64_t>(settings_.seed),
+                                  spec_.folder, options_.device, hooks);
     run_["seconds"] = run_["seconds"].get<double>() + loop.seconds;
     run_["tokens"] = run_["tokens"].get<int64_t>() + loop.tokens;
     run_["peak_gpu_bytes"] = peak_bytes(options_.device);

@@ -17,6 +17,7 @@ struct RunnerOptions {
   at::Device device = at::kCPU;
   std::vector<std::string> argv;
   int64_t top_k = 0;  // of the concentration line
+  bool fused = true;  // kernels where there are some; false: LibTorch's composition of everything
   std::function<void(const RunSpec&, const Progress&)> progress;
   std::function<void(const std::string&)> say;  // one line
 };

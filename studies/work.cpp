@@ -51,6 +51,7 @@ class Worker {
     runner_.device = options.device;
     runner_.argv = options.argv;
     runner_.top_k = options.top_k;
+    runner_.fused = options.fused;
     runner_.say = [this](const std::string& line) {
       if (display_)
         display_->say(line);

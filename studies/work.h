@@ -12,6 +12,7 @@ struct WorkOptions {
   std::vector<std::string> argv;         // for provenance
   std::vector<std::string> worker_argv;  // command line of one worker process
   int64_t top_k = 0;
+  bool fused = true;  // kernels where there are some
 };
 
 struct WorkResult {

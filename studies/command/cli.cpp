@@ -21,6 +21,9 @@ void add_run(CLI::App& app, RunOptions& o, Command& chosen) {
   run->add_option("--runs", o.runs, "Folder for runs")->capture_default_str();
   run->add_option("--set", o.sets, "Override a setting, such as --set training.steps=100")->allow_extra_args(false);
   run->add_option("--device", o.device, "auto, cpu or cuda")->capture_default_str();
+  run->add_option("--kernels", o.kernels, "On a GPU in bf16: fused ones, or LibTorch's composition of every operation")
+      ->check(CLI::IsMember({"fused", "composition"}))
+      ->capture_default_str();
   run->add_option("--jobs", o.jobs, "Runs at a time; default: one for each core, on a GPU one")
       ->check(CLI::PositiveNumber);
   run->add_flag("--dry-run", o.dry_run, "Print runs, settings, sizes, disk and time; change nothing");
@@ -144,6 +147,34 @@ void add_conform(CLI::App& app, ConformOptions& o, Command& chosen) {
   conform->callback([&] { chosen = [&o] { return conform_command(o); }; });
 }
 
+void add_bench(CLI::App& app, BenchOptions& o, Command& chosen) {
+  CLI::App* bench = app.add_subcommand("bench", "Time a training step: speed, memory, kernels, and the floor");
+  bench->add_option("--model", o.model, "A model file, or a name in configs/models; default: paper");
+  bench->add_option("--study", o.study, "An arm of this study file instead, with --arm");
+  bench->add_option("--arm", o.arm, "Which arm; dense comes with every study");
+  bench->add_option("--target", o.target, "dense, attention, moe or both; default: dense, or the arm's first");
+  bench->add_option("--set", o.sets, "Override a setting, such as --set routing.router.rank=16")
+      ->allow_extra_args(false);
+  bench->add_option("--tokens", o.tokens, "Tokens a step; default: training.batch sequences")
+      ->check(CLI::PositiveNumber);
+  bench->add_option("--context", o.context, "Tokens in a sequence")->check(CLI::PositiveNumber);
+  bench->add_option("--steps", o.steps, "Timed steps")->capture_default_str()->check(CLI::PositiveNumber);
+  bench->add_option("--precision", o.precision, "fp32 or bf16; default: training.precision");
+  bench
+      ->add_option("--kernels", o.kernels, "On a GPU in bf16: fused ones, or LibTorch's composition of every operation")
+      ->check(CLI::IsMember({"fused", "composition"}))
+      ->capture_default_str();
+  bench->add_option("--device", o.device, "auto, cpu or cuda")->capture_default_str();
+  bench->add_option("--json", o.json, "Write what is printed here too, as JSON");
+  bench->add_flag("--resident", o.resident,
+                  "Build and warm, print a line of JSON, then time N steps for every line N read; quit ends it");
+  bench->footer(
+      "Tokens are random, the trainer is that of absorb run. benchmarks/compare holds it against PyTorch.\n"
+      "Examples: absorb bench --model paper --target attention --set routing.attention.apply=scale_logits\n"
+      "          absorb bench --study benchmarks/arms/peer-512.toml --arm moe-top2 --precision bf16");
+  bench->callback([&] { chosen = [&o] { return bench_command(o); }; });
+}
+
 int guarded(const Command& command) {
   try {
     return command();
@@ -182,6 +213,7 @@ int command_line(int argc, char** argv) {
   CompensateOptions compensate;
   GraphOptions graph;
   ConformOptions conform;
+  BenchOptions bench;
   Command chosen;
   add_run(app, run, chosen);
   add_looks(app, folder, what, markdown, chosen);
@@ -193,6 +225,7 @@ int command_line(int argc, char** argv) {
   add_compensate(app, compensate, chosen);
   add_graph(app, graph, chosen);
   add_conform(app, conform, chosen);
+  add_bench(app, bench, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -17,6 +17,7 @@ struct RunOptions {
   std::vector<std::string> sets;
   std::string device = "auto";
   int64_t jobs = 0;  // 0: one per core on a CPU, one on a GPU
+  std::string kernels = "fused";
   bool dry_run = false, worker = false;
   std::vector<std::string> argv;
 };
@@ -62,6 +63,18 @@ struct ConformOptions {
 };
 /// Prints every check of `conform` by type and a summary; exit_ours when one failed.
 int conform_command(const ConformOptions& options);
+
+struct BenchOptions {
+  Path study, json;                // study: an arm of it instead of a model; json: where to write what is printed
+  std::string model, arm, target;  // model: a file or a name of configs/models; empty: paper, dense
+  std::vector<std::string> sets;
+  std::string precision;  // empty: what the settings say
+  std::string kernels = "fused", device = "auto";
+  int64_t tokens = 0, context = 0, steps = 50;  // 0: what the settings say
+  bool resident = false;
+};
+/// Times training steps on random tokens: speed, memory, the share of every kernel and of the floor. Writes no run.
+int bench_command(const BenchOptions& options);
 
 struct CompensateOptions {
   Path folder;

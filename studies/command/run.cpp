@@ -28,7 +28,16 @@ int64_t default_jobs(const RunPlan& plan, at::Device device) {
   return std::max<int64_t>(static_cast<int64_t>(std::thread::hardware_concurrency()) / threads, 1);
 }
 
-void print_dry_run(const Study& study, const RunPlan& plan, at::Device device, int64_t jobs) {
+// A GPU's jobs share it: they take about as long together as one after the other.
+std::string time_text(const RunPlan& plan, const Cost& cost, at::Device device, int64_t jobs, bool fused) {
+  if (device.is_cuda())
+    return fmt::format("{} on this {}, from a step of each arm taken now",
+                       clock_text(measured_seconds(plan, device, fused)), device_name(device));
+  return fmt::format("roughly {} on this CPU with {} job{}", clock_text(cost.seconds / static_cast<double>(jobs)), jobs,
+                     jobs == 1 ? "" : "s");
+}
+
+void print_dry_run(const Study& study, const RunPlan& plan, at::Device device, int64_t jobs, bool fused) {
   std::cout << fmt::format("study {}: {} runs in {}\n\n", study.settings.name, plan.runs.size(), plan.folder.string());
   std::set<std::string> shown;
   for (const RunSpec& run : plan.runs) {
@@ -41,9 +50,7 @@ void print_dry_run(const Study& study, const RunPlan& plan, at::Device device, i
   std::cout << '\n' << describe_sizes(plan, study.settings.match);
   std::cout << fmt::format("\ndisk: {:.1f} MB stay, {:.1f} MB at the most while it runs\n",
                            static_cast<double>(cost.final_bytes) / 1e6, static_cast<double>(cost.peak_bytes) / 1e6);
-  std::cout << fmt::format("time: roughly {} on this {} with {} job{}\n",
-                           clock_text(cost.seconds / static_cast<double>(jobs)), device.is_cuda() ? "GPU" : "CPU", jobs,
-                           jobs == 1 ? "" : "s");
+  std::cout << fmt::format("time: {}\n", time_text(plan, cost, device, jobs, fused)) << std::flush;
   for (const std::string& file : missing_corpora(plan))
     std::cout << fmt::format("missing: {} (scripts/setup unpacks the default corpus)\n", file);
 }
@@ -74,6 +81,8 @@ std::vector<std::string> worker_command(const RunOptions& options) {
                                    options.runs.string(),
                                    "--device",
                                    options.device,
+                                   "--kernels",
+                                   options.kernels,
                                    "--jobs",
                                    "1",
                                    "--worker"};
@@ -92,14 +101,20 @@ int run_command(const RunOptions& options) {
   const at::Device device = find_device(options.device);
   const int64_t jobs = options.jobs > 0 ? options.jobs : default_jobs(plan, device);
   if (options.dry_run) {
-    print_dry_run(study, plan, device, jobs);
+    print_dry_run(study, plan, device, jobs, options.kernels == "fused");
     return exit_done;
   }
   for (const std::string& file : missing_corpora(plan))
     user_error("{}: data names {}, which doesn't exist (scripts/setup unpacks the default corpus)",
                options.study.string(), file);
   refuse_changed_runs(plan);
-  WorkOptions work_options{device, jobs, options.worker, options.argv, worker_command(options), study.settings.top_k};
+  WorkOptions work_options{device,
+                           jobs,
+                           options.worker,
+                           options.argv,
+                           worker_command(options),
+                           study.settings.top_k,
+                           options.kernels == "fused"};
   if (!options.worker) {
     require_disk(plan, device, jobs);
     open_corpora(plan);

@@ -119,6 +119,21 @@ TEST_F(StudyCommand, AddingASeedTrainsThatSeedAlone) {
   EXPECT_TRUE(std::filesystem::exists(folder / "runs/s/random.attention/seed-2/DONE"));
 }
 
+TEST_F(StudyCommand, TrainsInBf16AsARunOfItsOwn) {
+  const Path file = study("", "seeds = [1]", 20);
+  const auto whole = run(run_arguments(file, "whole")),
+             half = run(run_arguments(file, "half", {"--set", "training.precision=bf16"}));
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  ASSERT_EQ(half.status, 0) << half.err;
+  const auto done = [&](const std::string& runs) {
+    return read_file(folder / runs / "s" / "learned.attention" / "seed-1" / "DONE");
+  };
+  EXPECT_NE(done("whole"), done("half"));
+  const auto mixed = run(run_arguments(file, "whole", {"--set", "training.precision=bf16"}));
+  EXPECT_EQ(mixed.status, 2) << "finished runs aren't taken for those of another precision";
+  EXPECT_NE(mixed.err.find("precision"), std::string::npos) << mixed.err;
+}
+
 TEST_F(StudyCommand, ThreeWorkersOneOfThemKilledFinishEveryRunOnce) {
   const Path file = study("", "seeds = [1, 2]", 150);
   std::vector<pid_t> workers;

@@ -1,0 +1,14 @@
+// What a GPU's memory holds of a run that it doesn't hold as it is.
+#pragma once
+
+#include "studies/run_settings.h"
+
+#include <ATen/core/Tensor.h>
+
+namespace absorb {
+
+/// After a step ran out of memory: tries larger numbers of micro-batches and throws the UserError that names the first
+/// one which fits, or says that none does. The same step, in pieces: only rounding differs.
+[[noreturn]] void say_what_fits(const RunSettings& run, int64_t vocabulary, at::Device device, bool fused);
+
+}  // namespace absorb
