@@ -1,6 +1,7 @@
 // Activations and their slopes from two special functions each. For .cu files alone.
 #pragma once
 
+#include "core/cuda/fast_math.cuh"
 #include "moe/cuda/activation.cuh"
 
 namespace absorb::kernels {
@@ -8,18 +9,6 @@ namespace absorb::kernels {
 struct ValueSlope {
   float value, slope;
 };
-
-__device__ __forceinline__ float exp2_fast(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
-__device__ __forceinline__ float reciprocal_fast(float x) {
-  float y;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
 
 /// Phi(-|x|), the normal distribution's tail, and exp(-x^2 / 2). The tail is exp(-x^2 / 2) times a polynomial in
 /// 1 / (1 + 0.31 |x|), fitted to a relative error of 5e-6 over |x| < 12: far tails keep their digits.

@@ -17,6 +17,7 @@
 //      first_key + 8 n + tile::result_column(lane, i).
 #pragma once
 
+#include "core/cuda/fast_math.cuh"
 #include "router/cuda/tile.cuh"
 
 namespace absorb::kernels::score {
@@ -46,17 +47,8 @@ __device__ __forceinline__ void dots(float (&out)[Blocks][4], uint32_t across, u
   tile::products<Rank, 1, false, Blocks>(reinterpret_cast<float(&)[1][Blocks][4]>(out), {across, {}}, down);
 }
 
-__device__ __forceinline__ float exp2_fast(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
-__device__ __forceinline__ float reciprocal_fast(float x) {
-  float y;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
+using kernels::exp2_fast;
+using kernels::reciprocal_fast;
 
 /// 1 / (1 + e^-g), to a few ulp, also where it is nearly 0.
 __device__ __forceinline__ float sigmoid(float g) {
