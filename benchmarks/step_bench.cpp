@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "benchmarks/arms.h"
+#include "studies/bench.h"
 #include "training/trainer.h"
 
 namespace absorb::bench {
@@ -58,12 +59,6 @@ double wall_ms() {
 double cpu_ms() {
   return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }  // of all threads
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 ? values[half] : 0.5 * (values[half - 1] + values[half]);
-}
 
 void time_steps(benchmark::State& state, const Size& size, const std::string& arm) {
   Run run(size, arm);

@@ -243,7 +243,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Pass& pass) {
     return made->second.y;
   const Tensor w = pass.fused ? pass.fused->bf16(weight) : Tensor();
   if (!w.defined()) return at::linear(x, weight);
-  const Tensor sum = weight.requires_grad() ? pass.fused->gradient(weight) : Tensor();
+  const Tensor sum = pass.fused->gradient_of(weight);
   if (!sum.defined()) return multiplied(x, weight, w.t(), {});
   return multiplied(x, weight, w.t(), [sum](const Tensor& dy, const Tensor& rows) { add_product(sum, dy, rows); });
 }
@@ -251,7 +251,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Pass& pass) {
 Tensor product(const Tensor& x, const Tensor& weight, const Pass& pass) {
   const Tensor w = pass.fused ? pass.fused->bf16(weight) : Tensor();
   if (!w.defined()) return at::matmul(x, weight);
-  const Tensor sum = weight.requires_grad() ? pass.fused->gradient(weight) : Tensor();
+  const Tensor sum = pass.fused->gradient_of(weight);
   if (!sum.defined()) return multiplied(x, weight, w, {});
   return multiplied(x, weight, w, [sum](const Tensor& dy, const Tensor& rows) { add_product(sum, rows, dy); });
 }
@@ -264,8 +264,7 @@ void say_composed(const std::string& what) {
 }
 
 AutocastGuard::AutocastGuard(bool on, at::Device device)
-    : on_(on),
-      before_(at::autocast::is_autocast_enabled(device.type())),
+    : before_(at::autocast::is_autocast_enabled(device.type())),
       type_(device.type()),
       type_before_(at::autocast::get_autocast_dtype(device.type())) {
   at::autocast::set_autocast_enabled(type_, on);

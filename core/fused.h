@@ -75,7 +75,8 @@ Tensor leave_product(const std::shared_ptr<Tensor>& sink, at::IntArrayRef shape,
 /// in a run that asked for fused kernels.
 void say_composed(const std::string& what);
 
-/// Operations below the guard run as autocast has them: products in bf16, reductions in fp32. No effect unless `on`.
+/// Operations below the guard run as autocast has them, products in bf16 and reductions in fp32; not `on`: as their
+/// operands have them, whatever guard stands above.
 class AutocastGuard {
  public:
   AutocastGuard(bool on, at::Device device);
@@ -84,7 +85,7 @@ class AutocastGuard {
   AutocastGuard& operator=(const AutocastGuard&) = delete;
 
  private:
-  bool on_, before_ = false;
+  bool before_;
   at::DeviceType type_;
   at::ScalarType type_before_;
 };

@@ -90,8 +90,10 @@ void choose(Kept& k, const Routing& routing) {
   k.route.experts = k.count;
   k.route.kept = k.kept;
   k.route.weight = static_cast<kernels::ExpertWeight>(routing.weight);
-  (k.scores.scalar_type() == at::kFloat ? (void)(k.route.scores = read<float>(k.scores))
-                                        : (void)(k.route.scores_bf16 = read<Bf16>(k.scores)));
+  if (k.scores.scalar_type() == at::kFloat)
+    k.route.scores = read<float>(k.scores);
+  else
+    k.route.scores_bf16 = read<Bf16>(k.scores);
   k.route.bias = read<float>(k.bias);
   k.choices = int_tensor(k.x, {k.tokens, k.kept});
   k.weights = empty_like_on(k.x, {k.tokens, k.kept}, at::kFloat);
@@ -192,8 +194,10 @@ std::pair<Tensor, Tensor> backward(const Kept& k, const Tensor& dy, const Expert
   const Tensor dsorted = grouped(k, dhidden, k.in, kernels::ExpertMatrix::in_out);
   const Tensor dscores = at::empty_like(k.scores);
   kernels::RouteExpertsBackward route{read<int32_t>(k.choices), read<float>(k.weights), read<float>(dweights)};
-  (dscores.scalar_type() == at::kFloat ? (void)(route.dscores = write<float>(dscores))
-                                       : (void)(route.dscores_bf16 = write<Bf16>(dscores)));
+  if (dscores.scalar_type() == at::kFloat)
+    route.dscores = write<float>(dscores);
+  else
+    route.dscores_bf16 = write<Bf16>(dscores);
   kernels::route_experts_backward(k.route, route, stream);
   return {dsorted, dscores};
 }
