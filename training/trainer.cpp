@@ -137,6 +137,7 @@ void Trainer::compute(StepResult& result, bool accounts) {
     pass.weights_in_step = true;
     pass.account = accounts && micro + 1 == micros;
     const Batch& batch = inputs_.batches[static_cast<std::size_t>(micro)];
+    if (fused_) pass.loss_scale = (batch.targets >= 0).sum().to(at::kFloat).reciprocal() * share;
     const Tensor mean = mean_loss(losses_(batch, pass), batch), loss = share == 1 ? mean : mean * share;
     Tensor total = loss;
     add_losses(pass.losses, share, total, result.routing_loss);
