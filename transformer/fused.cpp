@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/kernel_arguments.h"
+#include "core/product.h"
 #include "transformer/cuda/embedding.cuh"
 #include "transformer/cuda/head.cuh"
 #include "transformer/cuda/norm.cuh"
@@ -159,7 +160,7 @@ Tensor head_losses(const Tensor& h, const Tensor& token, const Tensor& targets, 
   {
     at::NoGradGuard no_grad;
     const AutocastGuard plain(false, h.device());
-    logits = at::mm(flat, w.t());
+    logits = bf16_product(flat, w.t());
   }
   kernels::HeadLoss call;
   call.rows = rows;
@@ -184,7 +185,7 @@ Tensor head_losses(const Tensor& h, const Tensor& token, const Tensor& targets, 
         };
         if (dw.defined()) add_product(dw, logits, scaled(flat));
         if (!wanted) return {{}, {}};
-        const Tensor dh = scaled(at::mm(logits, w)).view(shape);
+        const Tensor dh = scaled(bf16_product(logits, w)).view(shape);
         if (!sink) return {dh, {}};
         *sink = sink->defined() ? sink->add_(dh) : dh;
         return {{}, {}};
