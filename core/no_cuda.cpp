@@ -32,6 +32,9 @@ KernelTrace stop_kernel_trace() {
 void multiply_into(const Tensor&, const Tensor&, const Tensor&, bool) {
   user_error("{}: install one and build again, or use --device cpu", why_no_cuda());
 }
+bool is_pinned(const ProductShape&) {
+  return false;
+}
 
 namespace philox {
 

@@ -40,6 +40,9 @@ void multiply_into(const Tensor& out, const Tensor& a, const Tensor& b, bool add
 /// a b in bf16.
 Tensor bf16_product(const Tensor& a, const Tensor& b);
 
+/// Whether products of this shape run the table's algorithm here.
+bool is_pinned(const ProductShape& shape);
+
 /// cuBLASLt's own encoding of an algorithm, which its documentation lets one store for use with the same version.
 using ProductAlgorithm = std::array<uint64_t, 8>;
 struct PinnedProduct {

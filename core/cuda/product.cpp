@@ -246,6 +246,10 @@ std::vector<Plan> neighbours(const ProductShape& shape, const Plan& plan) {
 
 }  // namespace products
 
+bool is_pinned(const ProductShape& shape) {
+  return products::plan_of(shape).pinned;
+}
+
 void multiply_into(const Tensor& out, const Tensor& a, const Tensor& b, bool adds) {
   const ProductShape shape = product_shape(a, b, out, adds);
   if (out.numel() == 0) return;
