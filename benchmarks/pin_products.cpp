@@ -4,9 +4,10 @@
 //     cmake --build --preset release --target pin_products
 //     build/release/pin_products benchmarks/arms/*.toml > core/pinned_products.cpp
 //
-// Candidates are what the heuristic offers and what lies near the best of those. Each is timed in a captured graph over
-// inputs that don't fit the second-level cache together, the best ones in turns. One that isn't faster than the
-// heuristic's first by 2 %, or whose bits differ between launches, isn't pinned.
+// Candidates are what the heuristic offers, what the table has, and what lies near the best of those: running this
+// again with its own table may find more. The best are timed in turns, in captured graphs over inputs that don't fit
+// the second-level cache together. One that isn't faster than the heuristic's first by 2 %, or whose bits differ
+// between launches, isn't pinned.
 #include <torch/types.h>
 
 #include <ATen/cuda/CUDAGraph.h>
@@ -30,7 +31,7 @@ namespace {
 using products::Plan;
 
 constexpr double worth = 0.98;  // of the first's time
-constexpr int offered = 64, near = 3, finalists = 4, turns = 7;
+constexpr int most_offered = 64, rounds = 4, finalists = 4, turns = 7;
 
 // As many copies of a product's matrices as a second-level cache can't hold.
 class Matrices {
@@ -108,7 +109,7 @@ class Replay {
 struct Timed {
   Plan plan;
   double us = 0;
-  bool offered = false;  // by the heuristic
+  bool expanded = false;  // its neighbours are known
 };
 
 Launch launch_of(const ProductShape& shape, const Plan& plan) {
@@ -127,7 +128,7 @@ Launch torch_launch(const ProductKind& kind) {
 }
 
 // Roughly, and those that are clearly slow with a single launch.
-void time_all(const std::vector<Plan>& plans, bool by_heuristic, Matrices& matrices, std::vector<Timed>& all) {
+void time_all(const std::vector<Plan>& plans, Matrices& matrices, std::vector<Timed>& all) {
   for (const Plan& plan : plans) {
     const auto same = [&](const Timed& t) { return t.plan.algorithm == plan.algorithm; };
     if (std::any_of(all.begin(), all.end(), same)) continue;
@@ -136,7 +137,7 @@ void time_all(const std::vector<Plan>& plans, bool by_heuristic, Matrices& matri
     double us = microseconds_each(launch, matrices, 1), best = us;
     for (const Timed& t : all) best = std::min(best, t.us);
     if (us < 2 * best + 5) us = microseconds_each(launch, matrices, std::clamp(static_cast<int>(300 / us), 2, 10));
-    all.push_back({plan, us, by_heuristic});
+    all.push_back({plan, us});
   }
 }
 
@@ -159,38 +160,49 @@ bool repeats_bits(const ProductShape& shape, const Plan& plan, Matrices& matrice
   return off.item<double>() < 0.02 * m.out.to(at::kFloat).abs().max().item<double>();
 }
 
+bool faster(const Timed& a, const Timed& b) {
+  return a.us < b.us;
+}
+
+// The heuristic's first and after it the most promising others.
+std::vector<Timed> candidates(const ProductShape& shape, Matrices& matrices, int& tried) {
+  std::vector<Timed> all;
+  time_all(products::heuristic_plans(shape, most_offered), matrices, all);
+  check(!all.empty(), "nothing is offered");
+  const Plan first = all.front().plan;
+  if (const Plan plan = products::plan_of(shape); plan.pinned) time_all({plan}, matrices, all);
+  for (int round = 0; round < rounds; ++round) {
+    std::sort(all.begin(), all.end(), faster);
+    const auto next = std::find_if(all.begin(), all.end(), [](const Timed& t) { return !t.expanded; });
+    if (next == all.end()) break;
+    next->expanded = true;
+    time_all(products::neighbours(shape, next->plan), matrices, all);
+  }
+  tried = static_cast<int>(all.size());
+  std::sort(all.begin(), all.end(), faster);
+  all.resize(std::min<std::size_t>(finalists, all.size()));
+  std::erase_if(all, [&](const Timed& t) {
+    return t.plan.algorithm == first.algorithm || !repeats_bits(shape, t.plan, matrices);
+  });
+  all.insert(all.begin(), {first, microseconds_each(launch_of(shape, first), matrices, 3)});
+  return all;
+}
+
 struct Found {
   ProductShape shape;
   Timed first, best;
   double torch_us = 0;
-  int tried = 0, offered = 0;
+  int tried = 0;
 };
 
 Found search(const ProductShape& shape) {
   Matrices matrices(shape);
-  std::vector<Timed> all;
-  const std::vector<Plan> plans = products::heuristic_plans(shape, offered);
-  time_all(plans, true, matrices, all);
   Found found;
   found.shape = shape;
-  found.first = all.front();
-  found.offered = static_cast<int>(all.size());
-  const auto faster = [](const Timed& a, const Timed& b) { return a.us < b.us; };
-  for (int round = 0; round < 2; ++round) {
-    std::sort(all.begin(), all.end(), faster);
-    const std::vector<Timed> best(all.begin(), all.begin() + std::min<std::ptrdiff_t>(near, std::ssize(all)));
-    for (const Timed& t : best) time_all(products::neighbours(shape, t.plan), false, matrices, all);
-  }
-  found.tried = static_cast<int>(all.size());
-  std::sort(all.begin(), all.end(), faster);
-  all.resize(std::min<std::size_t>(finalists, all.size()));
-  std::erase_if(all, [&](const Timed& t) {
-    return t.plan.algorithm == found.first.plan.algorithm || !repeats_bits(shape, t.plan, matrices);
-  });
-  all.insert(all.begin(), found.first);
+  std::vector<Timed> all = candidates(shape, matrices, found.tried);
   std::vector<Replay> replays;
   for (const Timed& t : all) replays.emplace_back(launch_of(shape, t.plan), matrices, t.us);
-  replays.emplace_back(torch_launch(shape.kind), matrices, found.first.us);
+  replays.emplace_back(torch_launch(shape.kind), matrices, all.front().us);
   for (int turn = 0; turn < turns; ++turn)
     for (Replay& replay : replays) replay.time();
   for (std::size_t i = 0; i < all.size(); ++i) all[i].us = replays[i].us();
@@ -221,15 +233,14 @@ std::string named(const ProductKind& k) {
 }
 
 void say(const Found& f) {
-  fmt::print(stderr, "{:44} torch {:8.2f} first {:8.2f} best {:8.2f} us ({:.3f}) of {}+{}{} | {} ws {} | first {}\n",
-             named(f.shape.kind), f.torch_us, f.first.us, f.best.us, f.best.us / f.first.us, f.offered,
-             f.tried - f.offered, f.best.offered ? "" : " near", products::description(f.best.plan.algorithm),
-             f.best.plan.workspace, products::description(f.first.plan.algorithm));
+  fmt::print(stderr, "{:40} LibTorch {:.2f}, first {:.2f}, best of {} {:.2f} us ({:.3f}): {}\n", named(f.shape.kind),
+             f.torch_us, f.first.us, f.tried, f.best.us, f.best.us / f.first.us,
+             products::description(f.best.plan.algorithm));
 }
 
 void print_row(const Found& f) {
   const ProductKind& k = f.shape.kind;
-  fmt::print("    // {:.1f} us, the heuristic's first {:.1f}: {}\n", f.best.us, f.first.us,
+  fmt::print("    // {:.1f} us, heuristic {:.1f}: {}\n", f.best.us, f.first.us,
              products::description(f.best.plan.algorithm));
   fmt::print("    {{{{{}, {}, {}, {}, {}, {}, {}}},\n     {{", k.rows, k.inner, k.columns, k.a_transposed,
              k.b_transposed, k.fp32, k.adds);
