@@ -169,8 +169,8 @@ std::vector<Timed> candidates(const ProductShape& shape, Matrices& matrices, int
   std::vector<Timed> all;
   time_all(products::heuristic_plans(shape, most_offered), matrices, all);
   check(!all.empty(), "nothing is offered");
-  const Plan first = all.front().plan;
-  if (const Plan plan = products::plan_of(shape); plan.pinned) time_all({plan}, matrices, all);
+  const Plan first = all.front().plan, now = products::plan_of(shape);
+  if (now.pinned) time_all({now}, matrices, all);
   for (int round = 0; round < rounds; ++round) {
     std::sort(all.begin(), all.end(), faster);
     const auto next = std::find_if(all.begin(), all.end(), [](const Timed& t) { return !t.expanded; });
@@ -181,9 +181,10 @@ std::vector<Timed> candidates(const ProductShape& shape, Matrices& matrices, int
   tried = static_cast<int>(all.size());
   std::sort(all.begin(), all.end(), faster);
   all.resize(std::min<std::size_t>(finalists, all.size()));
-  std::erase_if(all, [&](const Timed& t) {
-    return t.plan.algorithm == first.algorithm || !repeats_bits(shape, t.plan, matrices);
-  });
+  const auto is = [](const Plan& plan) { return [&](const Timed& t) { return t.plan.algorithm == plan.algorithm; }; };
+  if (now.pinned && std::none_of(all.begin(), all.end(), is(now))) all.push_back({now, all.front().us});
+  std::erase_if(all, is(first));
+  std::erase_if(all, [&](const Timed& t) { return !repeats_bits(shape, t.plan, matrices); });
   all.insert(all.begin(), {first, microseconds_each(launch_of(shape, first), matrices, 3)});
   return all;
 }

@@ -13,7 +13,8 @@
 namespace absorb {
 namespace {
 
-constexpr double rounded = 2.5e-3, summed = 2e-5;  // relative errors of outputs in bf16 and fp32
+// Relative errors of outputs in bf16 (of many numbers, of a few) and fp32.
+constexpr double rounded = 2.5e-3, rounded_once = 0x1p-8, summed = 2e-5;
 
 Tensor matrix(int64_t rows, int64_t columns, bool transposed, int64_t pad, at::ScalarType type) {
   const auto options = at::TensorOptions().dtype(type).device(at::kCUDA, 0);
@@ -43,7 +44,8 @@ void expect_right(const ProductKind& kind, int64_t pad = 0) {
   if (kind.adds) want += m.out.to(at::kDouble);
   multiply_into(m.out, m.a, m.b, kind.adds);
   const double off = ((m.out.to(at::kDouble) - want).norm() / want.norm()).item<double>();
-  EXPECT_LT(off, kind.fp32 ? summed : rounded) << named(kind);
+  const bool few = kind.rows * kind.columns < 64;
+  EXPECT_LE(off, kind.fp32 ? summed : few ? rounded_once : rounded) << named(kind);
 }
 
 class ProductGpu : public ::testing::Test {
