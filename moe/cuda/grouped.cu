@@ -241,37 +241,51 @@ __global__ void __launch_bounds__(T::threads, T::blocks_per_sm) sum_shares(Probl
   }
 }
 
-// One block for a tile and one of its rows of fragments.
+// One block for a tile and one of its fragments, four numbers a thread: there are few tiles, and the more blocks read
+// the shares' sums the less they wait for memory.
 template <class T>
 __global__ void __launch_bounds__(T::threads) add_partials(Problem p, float* dw, const float4* partial) {
+  constexpr int ahead = 4;
   __shared__ int first[most_grouped_experts + 1];
   first_steps<T>(p, first);
-  const int expert = blockIdx.x / p.tiles(), tile = blockIdx.x % p.tiles(), i = blockIdx.y;
+  const int expert = blockIdx.x / p.tiles(), tile = blockIdx.x % p.tiles(), fragment = blockIdx.y;
   const int total = first[p.g.experts], steps = (first[expert + 1] - first[expert]) / p.tiles();
   if (steps == 0) return;
   const int begin = first[expert] + tile * steps;
   const int from = schedule::share_of(begin, total, T::shares);
   const int to = schedule::share_of(begin + steps - 1, total, T::shares);
   if (from == to) return;
-  float sums[2 * T::b_frags][4] = {};
-  for (int share = from; share <= to; ++share) {
+  const int lane = threadIdx.x % 32;
+  const int m = tile / p.tiles_n * T::M + T::warp_row() + fragment / (2 * T::b_frags) * 16;
+  const int n =
+      tile % p.tiles_n * T::N + T::warp_column() + fragment % (2 * T::b_frags) * 8 + tile::result_column(lane, 0);
+  const auto partial_of = [&](int share) {
     const int share_begin = schedule::share_begin(total, share, T::shares);
-    if (share_begin == schedule::share_begin(total, share + 1, T::shares)) continue;
-    const float4* place =
-        partial + static_cast<int64_t>(schedule::partial_place(share, share_begin <= begin)) * (T::M * T::N / 4);
+    if (share > to || share_begin == schedule::share_begin(total, share + 1, T::shares)) return float4{};
+    const int64_t place = schedule::partial_place(share, share_begin <= begin);
+    return partial[place * (T::M * T::N / 4) + fragment * T::threads + threadIdx.x];
+  };
+  const auto at = [&](int row) {
+    return row < p.g.left && n < p.g.right ? reinterpret_cast<float2*>(dw + (expert * p.g.left + row) * p.g.right + n)
+                                           : nullptr;
+  };
+  float2 *above = at(m + tile::result_row(lane, 0)), *below = at(m + tile::result_row(lane, 2));
+  const float2 old_above = above ? *above : float2{}, old_below = below ? *below : float2{};
+  float4 sum{};
+  for (int share = from; share <= to; share += ahead) {
+    float4 more[ahead];
 #pragma unroll
-    for (int j = 0; j < 2 * T::b_frags; ++j) {
-      const float4 more = place[(i * 2 * T::b_frags + j) * T::threads + threadIdx.x];
-      sums[j][0] += more.x;
-      sums[j][1] += more.y;
-      sums[j][2] += more.z;
-      sums[j][3] += more.w;
+    for (int i = 0; i < ahead; ++i) more[i] = partial_of(share + i);
+#pragma unroll
+    for (int i = 0; i < ahead; ++i) {
+      sum.x += more[i].x;
+      sum.y += more[i].y;
+      sum.z += more[i].z;
+      sum.w += more[i].w;
     }
   }
-#pragma unroll
-  for (int half = 0; half < 2; ++half)
-    add_to<T>(
-        p, expert, tile, i, half, [&](int j) { return make_float2(sums[j][2 * half], sums[j][2 * half + 1]); }, dw);
+  if (above) *above = make_float2(old_above.x + sum.x, old_above.y + sum.y);
+  if (below) *below = make_float2(old_below.x + sum.z, old_below.y + sum.w);
 }
 
 int tiles_of(int64_t size, int tile) {
@@ -295,7 +309,7 @@ void launch(const GroupedWeightGradient& g, float* dw, float* workspace, void* s
   cudaFuncSetAttribute(sum_shares<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, T::bytes);
   sum_shares<T><<<T::shares, T::threads, T::bytes, stream_of(stream)>>>(p, dw, partial);
   check_launch("grouped_weight_gradient: sum_shares");
-  const dim3 grid(static_cast<unsigned>(g.experts * p.tiles()), T::a_frags);
+  const dim3 grid(static_cast<unsigned>(g.experts * p.tiles()), T::a_frags * 2 * T::b_frags);
   add_partials<T><<<grid, T::threads, 0, stream_of(stream)>>>(p, dw, partial);
   check_launch("grouped_weight_gradient: add_partials");
 }
