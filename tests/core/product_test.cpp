@@ -52,6 +52,7 @@ TEST(CoreProduct, KnowsWhatItsMatricesAreAlignedTo) {
   EXPECT_EQ(alignment(16, 4), 8);
   EXPECT_EQ(alignment(12, 0), 8);
   EXPECT_EQ(alignment(11, 0), 2);
+  EXPECT_EQ(product_shape(matrix(64, 64), matrix(64, 64), matrix(64, 64), false).alignment, 16);
 }
 
 TEST(CoreProduct, RefusesWhatCantBeOne) {
