@@ -157,21 +157,26 @@ __device__ __forceinline__ void sum_piece(const Problem& p, const Piece& piece, 
   tile::wait_copies<0>();
 }
 
-// Adds half a row of fragments to dw: all is read before anything is written, since a load that follows a store waits
-// for memory.
-template <class T, class Sum>
-__device__ __forceinline__ void add_to(const Problem& p, int expert, int tile, int i, int half, Sum sum, float* dw) {
+// Half (0: above) of some neighbouring fragments in a tile, from fragment `j` of row of fragments `i` on.
+struct Strip {
+  int expert, tile, i, half, j;
+};
+
+// Adds a strip of `count` fragments to dw: all is read before anything is written, since a load that follows a store
+// waits for memory.
+template <class T, int count, class Sum>
+__device__ __forceinline__ void add_to(const Problem& p, const Strip& s, Sum sum, float* dw) {
   const int lane = threadIdx.x % 32;
-  const int m = tile / p.tiles_n * T::M + T::warp_row() + i * 16 + tile::result_row(lane, 2 * half);
-  const int n = tile % p.tiles_n * T::N + T::warp_column() + tile::result_column(lane, 0);
+  const int m = s.tile / p.tiles_n * T::M + T::warp_row() + s.i * 16 + tile::result_row(lane, 2 * s.half);
+  const int n = s.tile % p.tiles_n * T::N + T::warp_column() + s.j * 8 + tile::result_column(lane, 0);
   if (m >= p.g.left) return;
-  auto* row = reinterpret_cast<float2*>(dw + (expert * p.g.left + m) * p.g.right + n);
-  float2 old[2 * T::b_frags];
+  auto* row = reinterpret_cast<float2*>(dw + (s.expert * p.g.left + m) * p.g.right + n);
+  float2 old[count];
 #pragma unroll
-  for (int j = 0; j < 2 * T::b_frags; ++j)
+  for (int j = 0; j < count; ++j)
     if (n + j * 8 < p.g.right) old[j] = row[j * 4];
 #pragma unroll
-  for (int j = 0; j < 2 * T::b_frags; ++j)
+  for (int j = 0; j < count; ++j)
     if (n + j * 8 < p.g.right) row[j * 4] = make_float2(old[j].x + sum(j).x, old[j].y + sum(j).y);
 }
 
@@ -190,8 +195,8 @@ __device__ __forceinline__ void add_whole(const Problem& p, const Piece& piece, 
           make_float4(sums[i][j][0], sums[i][j][1], sums[i][j][2], sums[i][j][3]);
 #pragma unroll 1
   for (int part = 0; part < 2 * T::a_frags; ++part)
-    add_to<T>(
-        p, piece.expert, piece.tile, part / 2, part % 2,
+    add_to<T, 2 * T::b_frags>(
+        p, {piece.expert, piece.tile, part / 2, part % 2, 0},
         [&](int j) {
           return reinterpret_cast<const float2*>(mine + (part / 2 * 2 * T::b_frags + j) * T::threads)[part % 2];
         },
@@ -241,51 +246,50 @@ __global__ void __launch_bounds__(T::threads, T::blocks_per_sm) sum_shares(Probl
   }
 }
 
-// One block for a tile and one of its fragments, four numbers a thread: there are few tiles, and the more blocks read
-// the shares' sums the less they wait for memory.
+// A block adds so many neighbouring fragments of a tile: there are few tiles, and the more blocks read the shares' sums
+// the less they wait for memory, but each finds its place anew.
+constexpr int together = 2;
+
 template <class T>
 __global__ void __launch_bounds__(T::threads) add_partials(Problem p, float* dw, const float4* partial) {
-  constexpr int ahead = 4;
+  constexpr int ahead = 4, across = 2 * T::b_frags;
+  static_assert(across % together == 0);
   __shared__ int first[most_grouped_experts + 1];
   first_steps<T>(p, first);
-  const int expert = blockIdx.x / p.tiles(), tile = blockIdx.x % p.tiles(), fragment = blockIdx.y;
+  const int expert = blockIdx.x / p.tiles(), tile = blockIdx.x % p.tiles(), fragment = blockIdx.y * together;
   const int total = first[p.g.experts], steps = (first[expert + 1] - first[expert]) / p.tiles();
   if (steps == 0) return;
   const int begin = first[expert] + tile * steps;
   const int from = schedule::share_of(begin, total, T::shares);
   const int to = schedule::share_of(begin + steps - 1, total, T::shares);
   if (from == to) return;
-  const int lane = threadIdx.x % 32;
-  const int m = tile / p.tiles_n * T::M + T::warp_row() + fragment / (2 * T::b_frags) * 16;
-  const int n =
-      tile % p.tiles_n * T::N + T::warp_column() + fragment % (2 * T::b_frags) * 8 + tile::result_column(lane, 0);
-  const auto partial_of = [&](int share) {
-    const int share_begin = schedule::share_begin(total, share, T::shares);
-    if (share > to || share_begin == schedule::share_begin(total, share + 1, T::shares)) return float4{};
-    const int64_t place = schedule::partial_place(share, share_begin <= begin);
-    return partial[place * (T::M * T::N / 4) + fragment * T::threads + threadIdx.x];
-  };
-  const auto at = [&](int row) {
-    return row < p.g.left && n < p.g.right ? reinterpret_cast<float2*>(dw + (expert * p.g.left + row) * p.g.right + n)
-                                           : nullptr;
-  };
-  float2 *above = at(m + tile::result_row(lane, 0)), *below = at(m + tile::result_row(lane, 2));
-  const float2 old_above = above ? *above : float2{}, old_below = below ? *below : float2{};
-  float4 sum{};
+  float sums[together][4] = {};
   for (int share = from; share <= to; share += ahead) {
-    float4 more[ahead];
-#pragma unroll
-    for (int i = 0; i < ahead; ++i) more[i] = partial_of(share + i);
+    float4 more[ahead][together] = {};
 #pragma unroll
     for (int i = 0; i < ahead; ++i) {
-      sum.x += more[i].x;
-      sum.y += more[i].y;
-      sum.z += more[i].z;
-      sum.w += more[i].w;
+      const int share_begin = schedule::share_begin(total, share + i, T::shares);
+      if (share + i > to || share_begin == schedule::share_begin(total, share + i + 1, T::shares)) continue;
+      const int64_t place = schedule::partial_place(share + i, share_begin <= begin);
+#pragma unroll
+      for (int j = 0; j < together; ++j)
+        more[i][j] = partial[place * (T::M * T::N / 4) + (fragment + j) * T::threads + threadIdx.x];
     }
+#pragma unroll
+    for (int i = 0; i < ahead; ++i)
+#pragma unroll
+      for (int j = 0; j < together; ++j) {
+        sums[j][0] += more[i][j].x;
+        sums[j][1] += more[i][j].y;
+        sums[j][2] += more[i][j].z;
+        sums[j][3] += more[i][j].w;
+      }
   }
-  if (above) *above = make_float2(old_above.x + sum.x, old_above.y + sum.y);
-  if (below) *below = make_float2(old_below.x + sum.z, old_below.y + sum.w);
+#pragma unroll
+  for (int half = 0; half < 2; ++half)
+    add_to<T, together>(
+        p, {expert, tile, fragment / across, half, fragment % across},
+        [&](int j) { return make_float2(sums[j][2 * half], sums[j][2 * half + 1]); }, dw);
 }
 
 int tiles_of(int64_t size, int tile) {
@@ -309,7 +313,7 @@ void launch(const GroupedWeightGradient& g, float* dw, float* workspace, void* s
   cudaFuncSetAttribute(sum_shares<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, T::bytes);
   sum_shares<T><<<T::shares, T::threads, T::bytes, stream_of(stream)>>>(p, dw, partial);
   check_launch("grouped_weight_gradient: sum_shares");
-  const dim3 grid(static_cast<unsigned>(g.experts * p.tiles()), T::a_frags * 2 * T::b_frags);
+  const dim3 grid(static_cast<unsigned>(g.experts * p.tiles()), T::a_frags * 2 * T::b_frags / together);
   add_partials<T><<<grid, T::threads, 0, stream_of(stream)>>>(p, dw, partial);
   check_launch("grouped_weight_gradient: add_partials");
 }
