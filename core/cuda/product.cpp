@@ -9,6 +9,7 @@
 #include <cublasLt.h>
 
 #include <bit>
+#include <map>
 #include <mutex>
 
 #include "core/cuda/product_plan.h"

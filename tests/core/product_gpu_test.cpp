@@ -4,6 +4,8 @@
 
 #include <c10/core/StreamGuard.h>
 
+#include <algorithm>
+#include <array>
 #include <random>
 #include <thread>
 
@@ -13,8 +15,8 @@
 namespace absorb {
 namespace {
 
-// Relative errors of outputs in bf16 (of many numbers, of a few) and fp32: tensor cores truncate as they add, and 24,000
-// products are off by 2.8e-5.
+// Relative errors of outputs in bf16 (of many numbers, of a few) and fp32: tensor cores truncate as they add, and
+// 24,000 products are off by 2.8e-5.
 constexpr double rounded = 2.5e-3, rounded_once = 0x1p-8, summed = 5e-5;
 
 Tensor matrix(int64_t rows, int64_t columns, bool transposed, int64_t pad, at::ScalarType type) {
