@@ -1,8 +1,8 @@
 // Matrix products of the fused path, by cuBLASLt with an algorithm that a table in this repository names: cuBLAS's own
-// choice takes up to 1.26 times as long, and choosing by timing at run time would change a run's bits. Surprising: the table
-// (core/pinned_products.cpp, written by benchmarks/pin_products) holds for one version of cuBLASLt on one kind of card;
-// elsewhere, and for shapes that it lacks, the first algorithm of cuBLASLt's heuristic runs. Either way the same inputs
-// give the same bits: nothing is added up by atomics or in an order that varies.
+// choice takes up to 1.26 times as long, and choosing by timing at run time would change a run's bits. Surprising: the
+// table (core/pinned_products.cpp, written by benchmarks/pin_products) holds for one version of cuBLASLt on one kind of
+// card; elsewhere, and for shapes that it lacks, the first algorithm of cuBLASLt's heuristic runs. Either way the same
+// inputs give the same bits: nothing is added up by atomics or in an order that varies.
 #pragma once
 
 #include <ATen/core/Tensor.h>
