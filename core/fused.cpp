@@ -12,6 +12,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/product.h"
 
 namespace absorb {
 
@@ -71,18 +72,15 @@ void FusedWeights::add_later(const kernels::ColumnSums& sums, Tensor partials) c
 }
 
 void add_product(const Tensor& sum, const Tensor& a, const Tensor& b) {
-  Tensor out = sum;
-  at::addmm_outf(sum, a.t(), b, at::kFloat, 1, 1, out);
+  multiply_into(sum, a.t(), b, /*adds=*/true);
 }
 
 Tensor leave_product(const std::shared_ptr<Tensor>& sink, at::IntArrayRef shape, const Tensor& a, const Tensor& b) {
-  if (sink == nullptr) return at::mm(a, b).view(shape);
-  if (!sink->defined()) {
-    *sink = at::mm(a, b).view(shape);
-  } else {
-    Tensor sum = sink->view({a.size(0), b.size(1)});
-    at::addmm_out(sum, sum, a, b);
-  }
+  if (sink == nullptr) return bf16_product(a, b).view(shape);
+  if (!sink->defined())
+    *sink = bf16_product(a, b).view(shape);
+  else
+    multiply_into(sink->view({a.size(0), b.size(1)}), a, b, /*adds=*/true);
   return {};
 }
 
@@ -98,7 +96,7 @@ Tensor multiplied(const Tensor& x, const Tensor& weight, const Tensor& v,
     flat = x.detach().to(at::kBFloat16).reshape({-1, v.size(0)});
     std::vector<int64_t> shape = x.sizes().vec();
     shape.back() = v.size(1);
-    y = at::mm(flat, v).view(shape);
+    y = bf16_product(flat, v).view(shape);
   }
   record({y}, {x, weight},
          [=, add = std::move(add), sink = sink_of(x), shape = x.sizes().vec(), wanted = x.requires_grad(),
@@ -213,7 +211,7 @@ Tensor linear_with_followers(const Tensor& x, const Tensor& weight, Pass& pass) 
     const AutocastGuard plain(false, x.device());
     std::vector<int64_t> shape = x.sizes().vec();
     shape.back() = wide.w.size(0);
-    y = at::mm(wide.x, wide.w.t()).view(shape);
+    y = bf16_product(wide.x, wide.w.t()).view(shape);
   }
   Tensors outputs, inputs = {x};
   inputs.insert(inputs.end(), weights.begin(), weights.end());

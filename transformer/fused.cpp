@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/kernel_arguments.h"
+#include "core/product.h"
 #include "transformer/cuda/embedding.cuh"
 #include "transformer/cuda/fused_head.cuh"
 #include "transformer/cuda/head.cuh"
@@ -218,12 +219,12 @@ Tensors gradients_of_losses(const Head& head, const Tensor& logits, const Tensor
   };
   if (head.dw.defined()) add_product(head.dw, logits, scaled(head.h));
   if (!head.wants_h) return {{}, {}};
-  return hand_on(sink, scaled(at::mm(logits, head.w)).view(shape));
+  return hand_on(sink, scaled(bf16_product(logits, head.w)).view(shape));
 }
 
 // Logits of the whole, which become softmax - onehot in their place where `differentiates`.
 Tensor losses_in_place(const Head& head, const Tensor& losses, bool differentiates) {
-  const Tensor logits = at::mm(head.h, head.w.t());
+  const Tensor logits = bf16_product(head.h, head.w.t());
   kernels::HeadLoss call;
   call.rows = head.rows;
   call.vocabulary = head.vocabulary;
