@@ -4,7 +4,10 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <barrier>
 #include <chrono>
+#include <mutex>
+#include <thread>
 
 #include "core/device.h"
 #include "core/error.h"
@@ -119,6 +122,60 @@ KernelTrace BenchRun::trace(int64_t steps) {
 
 int64_t BenchRun::peak() const {
   return peak_bytes(device_);
+}
+
+namespace {
+
+// Runs that are timed together, a thread each: they start when all of them are warm.
+class Together {
+ public:
+  explicit Together(int64_t jobs) : jobs_(static_cast<std::size_t>(jobs)), start_(jobs), spans_(jobs_) {}
+
+  double seconds(const std::function<std::unique_ptr<BenchRun>()>& make, int64_t steps) {
+    {
+      std::vector<std::jthread> threads;
+      for (Span& span : spans_) threads.emplace_back([&] { take(span, make, steps); });
+    }
+    if (error_) std::rethrow_exception(error_);
+    const auto begin =
+        std::min_element(spans_.begin(), spans_.end(), [](auto& a, auto& b) { return a.begin < b.begin; });
+    const auto end = std::max_element(spans_.begin(), spans_.end(), [](auto& a, auto& b) { return a.end < b.end; });
+    return std::chrono::duration<double>(end->end - begin->begin).count() / static_cast<double>(steps) /
+           static_cast<double>(jobs_);
+  }
+
+ private:
+  struct Span {
+    Clock::time_point begin, end;
+  };
+  void take(Span& span, const std::function<std::unique_ptr<BenchRun>()>& make, int64_t steps) {
+    std::unique_ptr<BenchRun> run;
+    try {
+      const std::lock_guard lock(building_);
+      run = make();
+    } catch (...) {
+      const std::lock_guard lock(building_);
+      error_ = std::current_exception();
+    }
+    start_.arrive_and_wait();
+    if (error_) return;
+    span.begin = Clock::now();
+    run->time(steps);
+    span.end = Clock::now();
+  }
+  std::size_t jobs_;
+  std::barrier<> start_;
+  std::vector<Span> spans_;
+  std::mutex building_;
+  std::exception_ptr error_;
+};
+
+}  // namespace
+
+double step_seconds(const RunSettings& run, int64_t vocabulary, at::Device device, bool fused, int64_t jobs) {
+  constexpr int64_t warmup = 8, steps = 40;
+  return Together(jobs).seconds([&] { return std::make_unique<BenchRun>(run, vocabulary, device, fused, warmup); },
+                                steps);
 }
 
 double copy_bandwidth(at::Device device) {

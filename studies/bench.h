@@ -49,6 +49,10 @@ class BenchRun {
   Tensor last_loss_;
 };
 
+/// Seconds of a step where so many equal runs take steps at a time, each on a thread and stream of its own as
+/// `absorb run --jobs` has them: the time of all steps over their number. Errors as BenchRun's.
+double step_seconds(const RunSettings& run, int64_t vocabulary, at::Device device, bool fused, int64_t jobs);
+
 /// Bytes read and written each second by a large copy on the device, measured; 0 on a CPU.
 double copy_bandwidth(at::Device device);
 

@@ -58,11 +58,10 @@ Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs) {
 namespace {
 
 // Of one step of runs that differ in their seed alone.
-double step_seconds(RunSettings run, at::Device device, bool fused) {
+double seconds_of_step(RunSettings run, at::Device device, bool fused, int64_t jobs) {
   run.attention.moments_of.clear();  // costs the same with anybody's moments
   run.moe.moments_of.clear();
-  BenchRun bench(run, stated_vocabulary(run.data), device, fused, /*warmup=*/8);
-  return 1e-3 * median(bench.time(20));
+  return step_seconds(run, stated_vocabulary(run.data), device, fused, jobs);
 }
 
 double evaluation_seconds(const TrainingSettings& t, int64_t context, double step) {
@@ -73,7 +72,7 @@ double evaluation_seconds(const TrainingSettings& t, int64_t context, double ste
 
 }  // namespace
 
-double measured_seconds(const RunPlan& plan, at::Device device, bool fused) {
+double measured_seconds(const RunPlan& plan, at::Device device, bool fused, int64_t jobs) {
   std::map<std::string, double> steps;
   double seconds = 0;
   for (const RunSpec& run : plan.runs) {
@@ -81,7 +80,7 @@ double measured_seconds(const RunPlan& plan, at::Device device, bool fused) {
     Json kind = write_run_settings(run.settings);
     for (const char* key : {"seed", "start", "data"}) kind.erase(key);
     const auto [step, isnew] = steps.try_emplace(kind.dump(), 0);
-    if (isnew) step->second = step_seconds(run.settings, device, fused);
+    if (isnew) step->second = seconds_of_step(run.settings, device, fused, jobs);
     const TrainingSettings& t = run.settings.training;
     seconds +=
         static_cast<double>(t.steps) * step->second + evaluation_seconds(t, run.settings.model.context, step->second);

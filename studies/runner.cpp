@@ -101,6 +101,7 @@ class Run {
     try {
       return train_it();
     } catch (const c10::OutOfMemoryError&) {
+      if (options_.shares_memory && options_.shares_memory()) throw;
       const int64_t vocabulary = data_->vocabulary();
       live_.reset();
       say_what_fits(settings_, vocabulary, options_.device, options_.fused);
@@ -108,7 +109,6 @@ class Run {
   }
 
   LoopResult train_it() {
-    const StreamScope stream(options_.device);
     const auto fused = options_.fused ? live_->fused_weights() : nullptr;
     run_["kernels"] = fused ? "fused" : "composition";
     const TokenLosses losses = live_->training_losses(fused);
@@ -128,7 +128,8 @@ class Run {
                                   spec_.folder, options_.device, hooks);
     run_["seconds"] = run_["seconds"].get<double>() + loop.seconds;
     run_["tokens"] = run_["tokens"].get<int64_t>() + loop.tokens;
-    run_["peak_gpu_bytes"] = peak_bytes(options_.device);
+    run_["peak_gpu_bytes"] = peak_bytes(options_.device);  // of the process
+    run_["runs_at_once"] = options_.jobs;
     write_run();
     return loop;
   }

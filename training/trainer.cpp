@@ -105,6 +105,7 @@ StepResult Trainer::step(std::span<const Batch> micro_batches) {
   const bool accounts = result.step % settings_.accounts_every == 0 || result.step == 1;
   if (!accounts && capturable_ && !graph_ && ordinary_steps_ >= steps_before_capture) capture();
   if (accounts || !graph_) {
+    const BesideNoCapture ordinary;
     compute(result, accounts);
     ++ordinary_steps_;
     return result;
