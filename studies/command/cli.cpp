@@ -15,13 +15,14 @@ namespace {
 
 using Command = std::function<int()>;
 
-// 0 for auto.
-std::string checked_jobs(const std::string& text) {
-  if (text == "auto") return "0";
-  const bool number = !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
-  if (!number || std::stoll(text) == 0)
-    throw CLI::ValidationError("--jobs", fmt::format("must be auto or a number above 0 but got \"{}\"", text));
-  return text;
+// Makes 0 of auto; what is wrong with any other text that is no number above 0.
+std::string read_jobs(std::string& text) {
+  const bool automatic = text == "auto";
+  const bool digits = text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
+  if (!automatic && (!digits || text.find_first_not_of('0') == std::string::npos))
+    return fmt::format("must be auto or a number above 0 but got \"{}\"", text);
+  if (automatic) text = "0";
+  return "";
 }
 
 void add_run(CLI::App& app, RunOptions& o, Command& chosen) {
@@ -35,7 +36,7 @@ void add_run(CLI::App& app, RunOptions& o, Command& chosen) {
       ->capture_default_str();
   run->add_option("--jobs", o.jobs,
                   "Runs at a time, or auto, the default: one for each core; on a GPU as many as help and fit")
-      ->transform(checked_jobs)
+      ->transform(CLI::Validator(read_jobs, ""))
       ->type_name("auto|N");
   run->add_flag("--dry-run", o.dry_run, "Print runs, settings, sizes, disk and time; change nothing");
   run->add_flag("--worker", o.worker, "")->group("");
