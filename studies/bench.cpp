@@ -4,13 +4,11 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <barrier>
 #include <chrono>
-#include <mutex>
-#include <thread>
 
 #include "core/device.h"
 #include "core/error.h"
+#include "training/checkpoint.h"
 
 namespace absorb {
 namespace {
@@ -79,7 +77,7 @@ double least(const StepTimes& times) {
 }
 
 BenchRun::BenchRun(const RunSettings& run, int64_t vocabulary, at::Device device, bool fused, int64_t warmup)
-    : settings_(run), device_(device), stream_(device) {
+    : settings_(run), vocabulary_(vocabulary), device_(device), stream_(device) {
   settings_.training.steps = settings_.training.accounts_every = endless;
   const Target target = target_named(run.target);
   require((!target.attention || run.attention.moments_of.empty()) && (!target.moe || run.moe.moments_of.empty()),
@@ -90,7 +88,8 @@ BenchRun::BenchRun(const RunSettings& run, int64_t vocabulary, at::Device device
   configure_torch(static_cast<int>(run.training.threads), run.training.tf32);
   live_ = std::make_unique<LiveRun>(settings_, vocabulary, device);
   const auto weights = fused ? live_->fused_weights() : nullptr;
-  trainer_ = std::make_unique<Trainer>(live_->parameters(), live_->training_losses(weights), settings_.training,
+  trained_losses_ = live_->training_losses(weights);
+  trainer_ = std::make_unique<Trainer>(live_->parameters(), trained_losses_, settings_.training,
                                        static_cast<uint64_t>(settings_.seed), weights);
   batches_ = random_batches(settings_, vocabulary);
   step();
@@ -114,6 +113,23 @@ StepTimes BenchRun::time(int64_t steps) {
   return marks.between();
 }
 
+void BenchRun::evaluate(bool exactly) {
+  at::NoGradGuard no_grad;
+  const BesideNoCapture ordinary;
+  const Batch& batch = batches_[0][0];
+  Pass pass{.step = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(device_))};
+  const TokenLosses losses = exactly ? live_->losses() : trained_losses_;
+  losses({batch.tokens.to(device_), batch.targets.to(device_)}, pass).to(at::kCPU);
+}
+
+void BenchRun::checkpoint(const Path& folder) const {
+  write_checkpoint(folder, trainer_->steps_done(), named_tensors(trainer_->parameters()), trainer_->optimiser_state());
+}
+
+void BenchRun::build() const {
+  const LiveRun again(settings_, vocabulary_, device_);
+}
+
 KernelTrace BenchRun::trace(int64_t steps) {
   start_kernel_trace();
   for (int64_t i = 0; i < steps; ++i) step();
@@ -122,60 +138,6 @@ KernelTrace BenchRun::trace(int64_t steps) {
 
 int64_t BenchRun::peak() const {
   return peak_bytes(device_);
-}
-
-namespace {
-
-// Runs that are timed together, a thread each: they start when all of them are warm.
-class Together {
- public:
-  explicit Together(int64_t jobs) : jobs_(static_cast<std::size_t>(jobs)), start_(jobs), spans_(jobs_) {}
-
-  double seconds(const std::function<std::unique_ptr<BenchRun>()>& make, int64_t steps) {
-    {
-      std::vector<std::jthread> threads;
-      for (Span& span : spans_) threads.emplace_back([&] { take(span, make, steps); });
-    }
-    if (error_) std::rethrow_exception(error_);
-    const auto begin =
-        std::min_element(spans_.begin(), spans_.end(), [](auto& a, auto& b) { return a.begin < b.begin; });
-    const auto end = std::max_element(spans_.begin(), spans_.end(), [](auto& a, auto& b) { return a.end < b.end; });
-    return std::chrono::duration<double>(end->end - begin->begin).count() / static_cast<double>(steps) /
-           static_cast<double>(jobs_);
-  }
-
- private:
-  struct Span {
-    Clock::time_point begin, end;
-  };
-  void take(Span& span, const std::function<std::unique_ptr<BenchRun>()>& make, int64_t steps) {
-    std::unique_ptr<BenchRun> run;
-    try {
-      const std::lock_guard lock(building_);
-      run = make();
-    } catch (...) {
-      const std::lock_guard lock(building_);
-      error_ = std::current_exception();
-    }
-    start_.arrive_and_wait();
-    if (error_) return;
-    span.begin = Clock::now();
-    run->time(steps);
-    span.end = Clock::now();
-  }
-  std::size_t jobs_;
-  std::barrier<> start_;
-  std::vector<Span> spans_;
-  std::mutex building_;
-  std::exception_ptr error_;
-};
-
-}  // namespace
-
-double step_seconds(const RunSettings& run, int64_t vocabulary, at::Device device, bool fused, int64_t jobs) {
-  constexpr int64_t warmup = 8, steps = 40;
-  return Together(jobs).seconds([&] { return std::make_unique<BenchRun>(run, vocabulary, device, fused, warmup); },
-                                steps);
 }
 
 double copy_bandwidth(at::Device device) {

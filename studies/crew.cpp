@@ -111,17 +111,20 @@ Crew::Look Crew::deploy_one(int64_t worker) {
 }
 
 Crew::Look Crew::attempt(int64_t worker, const RunSpec& run, const std::function<void()>& task) {
+  bool last = false;  // of the crew
   {
     const std::lock_guard lock(mutex_);
     ++busy_;
+    last = workers_ == 1;
   }
   Look look = Look::worked;
   try {
     task();
   } catch (const c10::OutOfMemoryError&) {
+    // One that has become the last meanwhile tries again, with the memory to itself.
     if (leave(run))
       look = Look::leaves;
-    else
+    else if (last)
       abandon(run);
   } catch (...) {
     abandon(run);

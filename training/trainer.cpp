@@ -121,7 +121,10 @@ void Trainer::capture() {
   replayed_ = {};
   try {
     graph_ = std::make_unique<const StepGraph>([this] { compute(replayed_, /*accounts=*/false); });
-  } catch (const c10::Error& error) {  // slower, and the same bits
+  } catch (const c10::OutOfMemoryError&) {  // slower, and the same bits
+    say_composed("a captured step (the GPU's memory doesn't hold it beside an ordinary one)");
+    capturable_ = false;
+  } catch (const c10::Error& error) {
     say_composed(fmt::format("a captured step ({})", error.what_without_backtrace()));
     capturable_ = false;
   }

@@ -15,6 +15,7 @@
 #include "studies/plan.h"
 #include "studies/table.h"
 #include "studies/text_table.h"
+#include "studies/together.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {
@@ -251,7 +252,7 @@ int bench_command(const BenchOptions& given) {
   if (o.jobs > 1) {
     run.reset();
     m["jobs"] = o.jobs;
-    m["share_ms"] = 1e3 * step_seconds(settings, subject.vocabulary, device, o.kernels == "fused", o.jobs);
+    m["share_ms"] = 1e3 * step_seconds({settings, subject.vocabulary, device, o.kernels == "fused", o.jobs});
   }
   std::cout << summary(m);
   if (m.contains("kernel")) std::cout << shares("kernel", m["kernel"], m["ms"]);
