@@ -267,12 +267,12 @@ AutocastGuard::AutocastGuard(bool on, at::Device device)
       type_before_(at::autocast::get_autocast_dtype(device.type())) {
   at::autocast::set_autocast_enabled(type_, on);
   if (on) at::autocast::set_autocast_dtype(type_, at::kBFloat16);
-  at::autocast::increment_nesting();
+  // Cached casts of parameters would outlive the step that changes them, and runs of one process share one cache: what
+  // one of them clears would change where another's gradients are added up in bf16.
+  at::autocast::set_autocast_cache_enabled(false);
 }
 
 AutocastGuard::~AutocastGuard() {
-  // Cached casts of parameters would outlive the step that changes them.
-  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   at::autocast::set_autocast_enabled(type_, before_);
   at::autocast::set_autocast_dtype(type_, type_before_);
 }
