@@ -70,8 +70,7 @@ __device__ __forceinline__ void leave(const GradientArguments& a, const float (&
       const float x = c[4 * j + 2 * half] * scale, y = c[4 * j + 2 * half + 1] * scale;
       const int64_t i = at * width + column + 8 * j;
       if constexpr (of == Of::words) {
-        // Nobody else adds to this place in this launch: the memory's own addition, which nobody waits for.
-        asm volatile("red.global.add.v2.f32 [%0], {%1, %2};" ::"l"(a.dw + i), "f"(x), "f"(y) : "memory");
+        add_pair(a.dw + i, x, y);
       } else if (whole) {
         *reinterpret_cast<uint32_t*>(a.dh + i) = pack2(x, y);
       } else {
