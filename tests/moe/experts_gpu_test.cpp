@@ -147,7 +147,7 @@ TEST_F(MoeExpertsGpu, SortsMovesAndCombinesRows) {
 
 TEST_F(MoeExpertsGpu, GroupedProductsAndWeightGradients) {
   const int64_t in = 72, out = 136;
-  std::vector<int64_t> many;  // 66 tiles, more of them than are added up by small blocks, each of two shares
+  std::vector<int64_t> many;  // 66 tiles, each of two shares
   for (int64_t e = 1; e <= 66; ++e) many.push_back(70 * e);
   for (const std::vector<int64_t>& ends :
        std::vector<std::vector<int64_t>>{{100, 100, 101, 700}, {700, 700}, {0, 700}, many}) {
