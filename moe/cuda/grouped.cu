@@ -131,6 +131,24 @@ __device__ __forceinline__ void sum_piece(const Problem& p, const Piece& piece, 
   tile::wait_copies<0>();
 }
 
+// Adds half a row of fragments to dw: all is read before anything is written, since a load that follows a store waits
+// for memory.
+template <class T, class Sum>
+__device__ __forceinline__ void add_to(const Problem& p, int expert, int tile, int i, int half, Sum sum, float* dw) {
+  const int lane = threadIdx.x % 32;
+  const int m = tile / p.tiles_n * T::M + T::fragment_row(i) + tile::result_row(lane, 2 * half);
+  const int n = tile % p.tiles_n * T::N + T::warp_column() + tile::result_column(lane, 0);
+  if (m >= p.g.left) return;
+  auto* row = reinterpret_cast<float2*>(dw + (expert * p.g.left + m) * p.g.right + n);
+  float2 old[2 * T::b_frags];
+#pragma unroll
+  for (int j = 0; j < 2 * T::b_frags; ++j)
+    if (n + j * 8 < p.g.right) old[j] = row[j * 4];
+#pragma unroll
+  for (int j = 0; j < 2 * T::b_frags; ++j)
+    if (n + j * 8 < p.g.right) row[j * 4] = make_float2(old[j].x + sum(j).x, old[j].y + sum(j).y);
+}
+
 // Adds a whole tile to dw by way of shared memory, where each thread keeps its own: the registers can't hold both.
 template <class T>
 __device__ __forceinline__ void add_whole(const Problem& p, const Piece& piece, const Sums<T>& sums, char* shared,
@@ -146,8 +164,8 @@ __device__ __forceinline__ void add_whole(const Problem& p, const Piece& piece, 
           make_float4(sums[i][j][0], sums[i][j][1], sums[i][j][2], sums[i][j][3]);
 #pragma unroll 1
   for (int part = 0; part < 2 * T::a_frags; ++part)
-    add_to<T, 2 * T::b_frags>(
-        p, {piece.expert, piece.tile, part / 2, part % 2, 0},
+    add_to<T>(
+        p, piece.expert, piece.tile, part / 2, part % 2,
         [&](int j) {
           return reinterpret_cast<const float2*>(mine + (part / 2 * 2 * T::b_frags + j) * T::threads)[part % 2];
         },

@@ -146,10 +146,12 @@ TEST_F(MoeExpertsGpu, SortsMovesAndCombinesRows) {
 }
 
 TEST_F(MoeExpertsGpu, GroupedProductsAndWeightGradients) {
-  const int64_t rows = 700, in = 72, out = 136;
+  const int64_t in = 72, out = 136;
+  std::vector<int64_t> many;  // 66 tiles, each of two shares
+  for (int64_t e = 1; e <= 66; ++e) many.push_back(70 * e);
   for (const std::vector<int64_t>& ends :
-       std::vector<std::vector<int64_t>>{{100, 100, 101, 700}, {700, 700}, {0, 700}}) {
-    const auto experts = static_cast<int64_t>(ends.size());
+       std::vector<std::vector<int64_t>>{{100, 100, 101, 700}, {700, 700}, {0, 700}, many}) {
+    const auto experts = static_cast<int64_t>(ends.size()), rows = ends.back();
     const Tensor device_ends = at::tensor(ends).to(gpu_, at::kInt);
     const Tensor a = rounded({rows, in}, "a"), b = rounded({rows, out}, "b");
     const Tensor w = rounded({experts * out, in}, "w");  // [out,in] rows for a, [in,out] rows for b
