@@ -139,8 +139,10 @@ TEST_F(StudyCrew, RunsThatNeedOtherSwitchesOfTheProcessDontShareIt) {
 }
 
 TEST(Jobs, AreAsManyAsHelpAndFit) {
-  const GpuLoad small{1e12, 2e9}, large{6e12, 6e9};
-  EXPECT_GT(runs_that_help({small, small, small, small}, 80e9), 1);
+  const GpuLoad tiny{6e9, 1e8}, small{1e12, 2e9}, large{6e12, 6e9};
+  EXPECT_EQ(runs_that_help({small, small, small, small}, 80e9), 3);
+  EXPECT_EQ(runs_that_help(std::vector<GpuLoad>(20, tiny), 80e9), 8);
+  EXPECT_EQ(runs_that_help({tiny, tiny, tiny, tiny, small}, 80e9), 3) << "as the largest";
   EXPECT_EQ(runs_that_help({small}, 80e9), 1) << "one run";
   EXPECT_EQ(runs_that_help({small, small, small, small}, 5.1e9), 2) << "memory";
   EXPECT_EQ(runs_that_help({small, small}, 1e9), 1) << "memory for less than one";
