@@ -12,7 +12,7 @@ namespace {
 
 bool fits(const RunSettings& run, int64_t vocabulary, at::Device device, bool fused) {
   try {
-    BenchRun trial(run, vocabulary, device, fused, /*warmup=*/5);  // enough for a captured one
+    BenchRun trial(run, vocabulary, device, fused, /*warmup=*/3);  // a captured one falls back where it doesn't fit
     trial.evaluate(/*exactly=*/true);
     return true;
   } catch (const c10::OutOfMemoryError&) {

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include <atomic>
+#include <barrier>
 #include <thread>
 
 #include "core/error.h"
@@ -14,6 +15,7 @@
 #include "studies/jobs.h"
 #include "studies/study.h"
 #include "tests/studies/command_fixture.h"
+#include "training/checkpoint.h"
 
 namespace absorb {
 namespace {
@@ -78,6 +80,23 @@ TEST_F(StudyCrew, WhereMemoryRunsOutFewerGoOnAndEveryRunIsDone) {
   EXPECT_EQ(done, 6);
 }
 
+TEST_F(StudyCrew, OfTwoThatRunOutOfMemoryAtOnceOneTriesAgain) {
+  const RunPlan runs = plan(study("", "seeds = [1]"), "runs");
+  const WorkOptions two = options(2);
+  std::atomic<int> attempts = 0;
+  std::barrier both(2);
+  Crew crew(runs, two, [&](const RunSpec& run, Claim&, const RunnerOptions&) {
+    if (++attempts <= 2) {
+      both.arrive_and_wait();
+      throw c10::OutOfMemoryError({}, "");
+    }
+    write_file(run.folder / "DONE", "");
+    return RunEnd::done;
+  });
+  EXPECT_NO_THROW(crew.work(2));
+  EXPECT_EQ(attempts, 5);
+}
+
 TEST_F(StudyCrew, ARunWithoutMemoryAloneIsAnError) {
   const RunPlan runs = plan(study("", "seeds = [1]"), "runs");
   const WorkOptions two = options(2);
@@ -89,12 +108,13 @@ TEST_F(StudyCrew, ARunWithoutMemoryAloneIsAnError) {
 TEST_F(StudyCrew, AnInterruptLeavesACheckpointOfEveryRunUnderWay) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto interrupted_work = [this] {
-    const RunPlan runs = plan(study("", "seeds = [1]", 100000), "runs");
+    const RunPlan runs = plan(study("", "seeds = [1]", 100000), "runs", {"training.checkpoint_every=100000"});
     const auto has_checkpoint = [&](std::size_t i) {
-      return std::filesystem::exists(runs.runs[i].folder / "checkpoints/step-00000005");
+      return !read_checkpoint(runs.runs[i].folder, [](const std::string&) {}).model.empty();
     };
+    const auto trains = [&](std::size_t i) { return std::filesystem::exists(runs.runs[i].folder / "metrics.jsonl"); };
     const std::jthread killer([&] {
-      while (!has_checkpoint(0) || !has_checkpoint(1)) ::usleep(1000);
+      while (!trains(0) || !trains(1)) ::usleep(1000);
       ::raise(SIGTERM);
     });
     const WorkResult result = work(runs, options(2));
@@ -119,8 +139,10 @@ TEST_F(StudyCrew, RunsThatNeedOtherSwitchesOfTheProcessDontShareIt) {
 }
 
 TEST(Jobs, AreAsManyAsHelpAndFit) {
-  const GpuLoad small{1e12, 2e9}, large{6e12, 6e9};
-  EXPECT_GT(runs_that_help({small, small, small, small}, 80e9), 1);
+  const GpuLoad tiny{6e9, 1e8}, small{1e12, 2e9}, large{6e12, 6e9};
+  EXPECT_EQ(runs_that_help({small, small, small, small}, 80e9), 3);
+  EXPECT_EQ(runs_that_help(std::vector<GpuLoad>(20, tiny), 80e9), 8);
+  EXPECT_EQ(runs_that_help({tiny, tiny, tiny, tiny, small}, 80e9), 3) << "as the largest";
   EXPECT_EQ(runs_that_help({small}, 80e9), 1) << "one run";
   EXPECT_EQ(runs_that_help({small, small, small, small}, 5.1e9), 2) << "memory";
   EXPECT_EQ(runs_that_help({small, small}, 1e9), 1) << "memory for less than one";
