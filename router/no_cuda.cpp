@@ -6,12 +6,19 @@
 #include "router/cuda/top_k.cuh"
 
 namespace absorb::kernels {
+namespace {
+
+[[noreturn]] void no_kernels() {
+  user_error("{}: install one and build again, or use --device cpu", why_no_cuda());
+}
+
+}  // namespace
 
 int64_t most_top_keys_items(int64_t) {
   return 0;
 }
 void top_keys(const TopKeys&, float*, int32_t*, void*) {
-  user_error("{}: install one and build again, or use --device cpu", why_no_cuda());
+  no_kernels();
 }
 
 int64_t mean_weight_workspace(const MeanWeight&) {
@@ -20,7 +27,7 @@ int64_t mean_weight_workspace(const MeanWeight&) {
 void mean_weight_forward(const MeanWeight&, float*, float*, void*) {
   no_kernels();
 }
-void mean_weight_backward(const MeanWeight&, const float*, const MutableView&, const MutableView&, void*) {
+void mean_weight_backward(const MeanWeight&, const float*, const FactorGradient&, const FactorGradient&, void*) {
   no_kernels();
 }
 int64_t balance_workspace(const Balance&) {

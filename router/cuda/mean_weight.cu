@@ -115,13 +115,16 @@ __device__ __forceinline__ void write_zeros(const MutableView& out, const Place&
 template <int R>
 __global__ void __launch_bounds__(threads)
     factor_gradient(const __grid_constant__ MeanWeight call, const float* coefficient,
-                    const __grid_constant__ MutableView d_items, const __grid_constant__ MutableView d_choices) {
+                    const __grid_constant__ FactorGradient d_items, const __grid_constant__ FactorGradient d_choices) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const Place place = place_of<tile_rows>(call, false);
   const bool of_items = blockIdx.y == 0;
-  const MutableView& out = of_items ? d_items : d_choices;
+  const FactorGradient& out = of_items ? d_items : d_choices;
   const float slope = coefficient[0];
-  if (slope == 0) return write_zeros(out, place, call);
+  if (slope == 0) {
+    if (!out.add) write_zeros(out.to, place, call);
+    return;
+  }
   const int lane = static_cast<int>(threadIdx.x) % 32, row0 = static_cast<int>(threadIdx.x) / 32 * 16;
   const int items = call.items, first = place.tile * tile_rows;
   float gradient[1][R / 8][4];
@@ -139,8 +142,12 @@ __global__ void __launch_bounds__(threads)
   const score::Line line = score::line_of(call.factor, call.scale, call.shift, place.head);
   const double entries = static_cast<double>(call.batch) * call.heads * items * items;
   const float factor = static_cast<float>(0.25 * static_cast<double>(slope) / entries) * line.multiplier;
-  store_rows<R>(gradient[0], factor, factor, memory + row0 * R * 2, rows_of(out, place, first + row0), out.item,
-                rows_left(items, first, tile_rows) - row0, call.rank, lane);
+  Bf16* rows = rows_of(out.to, place, first + row0);
+  const int valid = rows_left(items, first, tile_rows) - row0;
+  if (out.add)
+    store_rows<R, true>(gradient[0], factor, factor, memory + row0 * R * 2, rows, out.to.item, valid, call.rank, lane);
+  else
+    store_rows<R>(gradient[0], factor, factor, memory + row0 * R * 2, rows, out.to.item, valid, call.rank, lane);
 }
 
 /// Calls launch.operator()<R>() with the rank's padded size.
@@ -169,8 +176,8 @@ void mean_weight_forward(const MeanWeight& call, float* workspace, float* mean, 
   check_launch("mean_weight_forward, sum");
 }
 
-void mean_weight_backward(const MeanWeight& call, const float* coefficient, const MutableView& d_items,
-                          const MutableView& d_choices, void* stream) {
+void mean_weight_backward(const MeanWeight& call, const float* coefficient, const FactorGradient& d_items,
+                          const FactorGradient& d_choices, void* stream) {
   with_rank(call.rank, [&]<int R>() {
     factor_gradient<R><<<dim3(blocks_of<tile_rows>(call), 2), threads, Shared<R>::bytes, stream_of(stream)>>>(
         call, coefficient, d_items, d_choices);

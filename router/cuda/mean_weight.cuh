@@ -22,9 +22,13 @@ int64_t mean_weight_workspace(const MeanWeight& call);
 /// mean[0] = mean of sigmoid(g).
 void mean_weight_forward(const MeanWeight& call, float* workspace, float* mean, void* stream);
 
-/// d_items and d_choices [B,T,H,r] are written: coefficient[0] = d loss / d mean, a device pointer. Zeros, almost for
-/// free, where it is 0.
-void mean_weight_backward(const MeanWeight& call, const float* coefficient, const MutableView& d_items,
-                          const MutableView& d_choices, void* stream);
+/// Where a factor's gradient goes: written, or (rounded as if it had been) added to what is there.
+struct FactorGradient {
+  MutableView to;  // [B,T,H,r]
+  bool add = false;
+};
+/// coefficient[0] = d loss / d mean, a device pointer. Almost for free where it is 0.
+void mean_weight_backward(const MeanWeight& call, const float* coefficient, const FactorGradient& d_items,
+                          const FactorGradient& d_choices, void* stream);
 
 }  // namespace absorb::kernels

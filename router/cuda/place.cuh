@@ -55,9 +55,18 @@ __device__ __forceinline__ void clear(float (&x)[Halves][Blocks][4]) {
       for (int i = 0; i < 4; ++i) x[half][n][i] = 0;
 }
 
+/// The sums of two pairs of bf16.
+__device__ __forceinline__ uint32_t add_pairs(uint32_t a, uint32_t b) {
+  return tile::packed(__uint_as_float(a << 16) + __uint_as_float(b << 16),
+                      __uint_as_float(a & 0xffff0000u) + __uint_as_float(b & 0xffff0000u));
+}
+__device__ __forceinline__ uint4 add_pairs(uint4 a, uint4 b) {
+  return {add_pairs(a.x, b.x), add_pairs(a.y, b.y), add_pairs(a.z, b.z), add_pairs(a.w, b.w)};
+}
+
 /// Writes a warp's 16 rows, x times a factor a row, through its own 16 rows of a tile (at `tile`) so that whole lines
-/// are stored. Rows from `valid` and columns from `width` on are not.
-template <int Width>
+/// are stored, or (Add) added to what is there. Rows from `valid` and columns from `width` on are not.
+template <int Width, bool Add = false>
 __device__ __forceinline__ void store_rows(const float (&x)[Width / 8][4], float factor0, float factor1,
                                            unsigned char* tile_rows16, Bf16* out, int64_t stride, int valid, int width,
                                            int lane) {
@@ -75,9 +84,11 @@ __device__ __forceinline__ void store_rows(const float (&x)[Width / 8][4], float
 #pragma unroll
   for (int i = 0; i < 16 * chunks / 32; ++i) {
     const int row = (i * 32 + lane) / chunks, chunk = (i * 32 + lane) % chunks;
-    if (row < valid && chunk * 8 < width)
-      *reinterpret_cast<uint4*>(out + row * stride + chunk * 8) =
-          *reinterpret_cast<const uint4*>(tile_rows16 + tile::offset<Width>(row, chunk));
+    if (row >= valid || chunk * 8 >= width) continue;
+    uint4 eight = *reinterpret_cast<const uint4*>(tile_rows16 + tile::offset<Width>(row, chunk));
+    uint4* there = reinterpret_cast<uint4*>(out + row * stride + chunk * 8);
+    if constexpr (Add) eight = add_pairs(*there, eight);
+    *there = eight;
   }
   __syncwarp();
 }

@@ -334,18 +334,23 @@ TEST_F(AttendGpu, MeanWeightIsTheComposition) {
     const Tensor mean = at::full({}, NAN, numbers), coefficient = at::full({}, 3, numbers);
     const Tensor d_factors = at::full_like(factors, NAN);
     const auto stream = current_cuda_stream(gpu);
-    const auto backward = [&] {
-      kernels::mean_weight_backward(call, coefficient.const_data_ptr<float>(), mutable_view(d_factors.select(2, 0)),
-                                    mutable_view(d_factors.select(2, 1)), stream);
+    const auto backward = [&](const Tensor& to, bool add) {
+      kernels::mean_weight_backward(call, coefficient.const_data_ptr<float>(), {mutable_view(to.select(2, 0)), add},
+                                    {mutable_view(to.select(2, 1)), add}, stream);
     };
     kernels::mean_weight_forward(call, workspace.mutable_data_ptr<float>(), mean.mutable_data_ptr<float>(), stream);
-    backward();
+    backward(d_factors, false);
     EXPECT_NEAR(mean.item<double>(), wanted.item<double>(), 1e-4);
     EXPECT_LT(error(d_factors.select(2, 0), items.grad().transpose(1, 2) * 0.5), bf16_tolerance);  // of 0.5 items
     EXPECT_LT(error(d_factors.select(2, 1), choices.grad().transpose(1, 2)), bf16_tolerance);
+    const Tensor before = at::cos(factors.to(at::kFloat)).to(at::kBFloat16), sum = before.clone();
+    backward(sum, true);
+    EXPECT_TRUE(at::equal(sum, before + d_factors));
     coefficient.zero_();
+    backward(sum, true);
+    EXPECT_TRUE(at::equal(sum, before + d_factors));
     d_factors.fill_(NAN);
-    backward();
+    backward(d_factors, false);
     EXPECT_EQ(d_factors.abs().max().item<double>(), 0);
   }
 }
