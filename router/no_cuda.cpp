@@ -2,7 +2,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "router/cuda/balance.cuh"
-#include "router/cuda/mean_weight.cuh"
+#include "router/cuda/sparsity.cuh"
 #include "router/cuda/top_k.cuh"
 
 namespace absorb::kernels {
@@ -21,13 +21,13 @@ void top_keys(const TopKeys&, float*, int32_t*, void*) {
   no_kernels();
 }
 
-int64_t mean_weight_workspace(const MeanWeight&) {
+int64_t sparsity_workspace(const Sparsity&) {
   no_kernels();
 }
-void mean_weight_forward(const MeanWeight&, float*, float*, void*) {
+void sparsity_forward(const Sparsity&, const SparsityForward&, void*) {
   no_kernels();
 }
-void mean_weight_backward(const MeanWeight&, const float*, const FactorGradient&, const FactorGradient&, void*) {
+void sparsity_backward(const Sparsity&, const SparsityBackward&, void*) {
   no_kernels();
 }
 int64_t balance_workspace(const Balance&) {

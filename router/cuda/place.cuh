@@ -70,6 +70,13 @@ template <int Width, bool Add = false>
 __device__ __forceinline__ void store_rows(const float (&x)[Width / 8][4], float factor0, float factor1,
                                            unsigned char* tile_rows16, Bf16* out, int64_t stride, int valid, int width,
                                            int lane) {
+  constexpr int chunks = Width / 8, passes = 16 * chunks / 32;
+  uint4 before[Add ? passes : 1];  // asked for now: they arrive meanwhile
+#pragma unroll
+  for (int i = 0; Add && i < passes; ++i) {
+    const int row = (i * 32 + lane) / chunks, chunk = (i * 32 + lane) % chunks;
+    if (row < valid && chunk * 8 < width) before[i] = *reinterpret_cast<const uint4*>(out + row * stride + chunk * 8);
+  }
   __syncwarp();
 #pragma unroll
   for (int n = 0; n < Width / 8; ++n)
@@ -80,15 +87,13 @@ __device__ __forceinline__ void store_rows(const float (&x)[Width / 8][4], float
           tile::packed(x[n][2 * half] * factor, x[n][2 * half + 1] * factor);
     }
   __syncwarp();
-  constexpr int chunks = Width / 8;
 #pragma unroll
-  for (int i = 0; i < 16 * chunks / 32; ++i) {
+  for (int i = 0; i < passes; ++i) {
     const int row = (i * 32 + lane) / chunks, chunk = (i * 32 + lane) % chunks;
     if (row >= valid || chunk * 8 >= width) continue;
     uint4 eight = *reinterpret_cast<const uint4*>(tile_rows16 + tile::offset<Width>(row, chunk));
-    uint4* there = reinterpret_cast<uint4*>(out + row * stride + chunk * 8);
-    if constexpr (Add) eight = add_pairs(*there, eight);
-    *there = eight;
+    if constexpr (Add) eight = add_pairs(before[i], eight);
+    *reinterpret_cast<uint4*>(out + row * stride + chunk * 8) = eight;
   }
   __syncwarp();
 }
