@@ -60,7 +60,7 @@ struct Drop {
   bool on;
   float scale;
   int items, words;
-  const uint32_t* bits;  // [words, T] of the pair
+  const uint32_t* rows;  // [T, words] of the pair
 };
 
 __device__ __forceinline__ Drop drop_of(const Dropout& dropout, const uint32_t* stay, const AttendShape& shape,
@@ -73,7 +73,7 @@ __device__ __forceinline__ Drop drop_of(const Dropout& dropout, const uint32_t* 
 /// Keys of a query from `key`, a multiple of 16, to the end of its word.
 __device__ __forceinline__ uint32_t stay_of(const Drop& drop, int query, int key) {
   const int row = query < drop.items ? query : drop.items - 1, word = key / 32 < drop.words ? key / 32 : drop.words - 1;
-  return __ldg(drop.bits + stay_index(drop.items, row, word)) >> (key & 31);
+  return __ldg(drop.rows + row * drop.words + word) >> (key & 31);
 }
 
 /// Elements that dropout leaves. The block's first query and key; rows are queries, or keys when Transposed.

@@ -45,8 +45,9 @@ __device__ __forceinline__ uint32_t any_word(const RoundKeys& keys, uint64_t ste
   return bits;
 }
 
-// A block draws one word each of `threads` queries of a pair; a warp whose queries all come before the word's keys has
-// nothing to do.
+// A block draws one word each of `threads` rows: all threads of a warp work, or none, whose rows all end before the
+// word. (Laid out by word they would store whole lines; but attention, which finds a row's next words in the
+// first-level cache, loses more by that than this wins.)
 template <bool aligned>
 __global__ void __launch_bounds__(threads)
     draw(const __grid_constant__ Dropout dropout, const __grid_constant__ RoundKeys keys, int items, uint32_t* bits) {
@@ -57,7 +58,7 @@ __global__ void __launch_bounds__(threads)
   const uint64_t step = dropout.step ? static_cast<uint64_t>(*dropout.step) : 0;
   const int64_t row = int64_t{pair} * items + item;
   const auto first = static_cast<uint64_t>(row * items + 32 * word);
-  uint32_t* out = bits + int64_t{pair} * words * items + stay_index(items, item, word);
+  uint32_t* out = bits + row * words + word;
   if constexpr (aligned)
     *out = aligned_word(keys, step, first / 4, 0u - dropout.threshold);
   else
