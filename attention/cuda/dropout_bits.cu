@@ -45,20 +45,19 @@ __device__ __forceinline__ uint32_t any_word(const RoundKeys& keys, uint64_t ste
   return bits;
 }
 
-// A block draws one word each of `threads` rows: all threads of a warp work, or none, whose rows all end before the
-// word. (Laid out by word they would store whole lines; but attention, which finds a row's next words in the
-// first-level cache, loses more by that than this wins.)
 template <bool aligned>
 __global__ void __launch_bounds__(threads)
-    draw(const __grid_constant__ Dropout dropout, const __grid_constant__ RoundKeys keys, int items, uint32_t* bits) {
-  const int blocks = (items + threads - 1) / threads, words = words_of(items);
-  const int word = static_cast<int>(blockIdx.x) / blocks % words, pair = static_cast<int>(blockIdx.x) / blocks / words;
-  const int item = static_cast<int>(blockIdx.x) % blocks * threads + static_cast<int>(threadIdx.x);
-  if (item >= items || word > item / 32) return;
+    draw(const __grid_constant__ Dropout dropout, const __grid_constant__ RoundKeys keys, int pairs, int items,
+         uint32_t* bits) {
+  const int words = words_of(items), lane = static_cast<int>(threadIdx.x) % 32;
+  const DrawShare share =
+      draw_share(static_cast<int>(blockIdx.x) * (threads / 32) + static_cast<int>(threadIdx.x) / 32, words);
+  const int item = share.group * 32 + lane;
+  if (share.pair >= pairs || share.word > share.group || item >= items) return;
   const uint64_t step = dropout.step ? static_cast<uint64_t>(*dropout.step) : 0;
-  const int64_t row = int64_t{pair} * items + item;
-  const auto first = static_cast<uint64_t>(row * items + 32 * word);
-  uint32_t* out = bits + row * words + word;
+  const int64_t row = int64_t{share.pair} * items + item;
+  const auto first = static_cast<uint64_t>(row * items + 32 * share.word);
+  uint32_t* out = bits + row * words + share.word;
   if constexpr (aligned)
     *out = aligned_word(keys, step, first / 4, 0u - dropout.threshold);
   else
@@ -69,11 +68,12 @@ __global__ void __launch_bounds__(threads)
 
 void draw_stay_bits(const Dropout& dropout, int64_t pairs, int items, uint32_t* bits, void* stream) {
   const RoundKeys keys(dropout.key);
-  const auto blocks = static_cast<unsigned>(pairs * words_of(items) * ((items + threads - 1) / threads));
+  const int64_t warps = pairs * draw_shares(words_of(items)), each = threads / 32;
+  const auto blocks = static_cast<unsigned>((warps + each - 1) / each);
   if (items % 4 == 0)
-    draw<true><<<blocks, threads, 0, stream_of(stream)>>>(dropout, keys, items, bits);
+    draw<true><<<blocks, threads, 0, stream_of(stream)>>>(dropout, keys, static_cast<int>(pairs), items, bits);
   else
-    draw<false><<<blocks, threads, 0, stream_of(stream)>>>(dropout, keys, items, bits);
+    draw<false><<<blocks, threads, 0, stream_of(stream)>>>(dropout, keys, static_cast<int>(pairs), items, bits);
   check_launch("draw_stay_bits");
 }
 
