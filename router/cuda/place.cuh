@@ -45,14 +45,12 @@ __device__ __forceinline__ Bf16* rows_of(const MutableView& view, const Place& p
   return view.data + place.batch * view.batch + item * view.item + place.head * view.head;
 }
 
-template <int Halves, int Blocks>
-__device__ __forceinline__ void clear(float (&x)[Halves][Blocks][4]) {
+template <int Blocks>
+__device__ __forceinline__ void clear(float (&x)[Blocks][4]) {
 #pragma unroll
-  for (int half = 0; half < Halves; ++half)
+  for (int n = 0; n < Blocks; ++n)
 #pragma unroll
-    for (int n = 0; n < Blocks; ++n)
-#pragma unroll
-      for (int i = 0; i < 4; ++i) x[half][n][i] = 0;
+    for (int i = 0; i < 4; ++i) x[n][i] = 0;
 }
 
 /// The sums of two pairs of bf16.

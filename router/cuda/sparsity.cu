@@ -53,13 +53,13 @@ __device__ __forceinline__ void visit_tiles(const Sparsity& call, const View& ro
     if (j + 1 < tiles) load_factor<R>(others, place, call, shared + At::others + (j + 1) % 2 * At::narrow, j + 1);
     tile::commit_copies();
     const uint32_t other_tile = shared + At::others + j % 2 * At::narrow;
-    float t[1][blocks][4];
-    score::dots<R, blocks>(t[0], tile::across_address<R>(shared + At::rows + row0 * R * 2, lane),
+    float t[blocks][4];
+    score::dots<R, blocks>(t, tile::across_address<R>(shared + At::rows + row0 * R * 2, lane),
                            tile::down_address<R>(other_tile, lane));
 #pragma unroll
     for (int n = 0; n < blocks; ++n)
 #pragma unroll
-      for (int i = 0; i < 4; ++i) t[0][n][i] = tanh_fast(score::raw(t[0][n][i], line));
+      for (int i = 0; i < 4; ++i) t[n][i] = tanh_fast(score::raw(t[n][i], line));
     visit(t, other_tile, j * tile_rows);
   }
 }
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(threads) partial_sums(const __grid_constant__ 
 #pragma unroll
                    for (int n = 0; n < tile_rows / 8; ++n)
 #pragma unroll
-                     for (int i = 0; i < 4; ++i) sum[i / 2] += left > 8 * n + i % 2 ? t[0][n][i] : 0.0f;
+                     for (int i = 0; i < 4; ++i) sum[i / 2] += left > 8 * n + i % 2 ? t[n][i] : 0.0f;
                  });
   const float kept = (row < call.items ? sum[0] : 0.0f) + (row + 8 < call.items ? sum[1] : 0.0f);
   const float total = block_sum(kept);
@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(threads)
   }
   const int lane = static_cast<int>(threadIdx.x) % 32, row0 = static_cast<int>(threadIdx.x) / 32 * 16;
   const int items = call.items, first = place.tile * tile_rows;
-  float gradient[1][R / 8][4];
+  float gradient[R / 8][4];
   clear(gradient);
   visit_tiles<R>(
       call, of_items ? call.of_items : call.of_choices, of_items ? call.of_choices : call.of_items, place,
@@ -145,7 +145,7 @@ __global__ void __launch_bounds__(threads)
 #pragma unroll
         for (int n = 0; n < tile_rows / 8; ++n)
 #pragma unroll
-          for (int i = 0; i < 4; ++i) t[0][n][i] = fmaf(-t[0][n][i], t[0][n][i], 1.0f);  // 4 w (1 - w)
+          for (int i = 0; i < 4; ++i) t[n][i] = fmaf(-t[n][i], t[n][i], 1.0f);  // 4 w (1 - w)
         tile::accumulate<R>(gradient, t, tile::across_address<R>(other_tile, lane));
       });
   const score::Line line = score::line_of(call.factor, call.scale, call.shift, place.head);
@@ -154,9 +154,9 @@ __global__ void __launch_bounds__(threads)
   Bf16* rows = rows_of(out.to, place, first + row0);
   const int valid = rows_left(items, first, tile_rows) - row0;
   if (out.add)
-    store_rows<R, true>(gradient[0], factor, factor, memory + row0 * R * 2, rows, out.to.item, valid, call.rank, lane);
+    store_rows<R, true>(gradient, factor, factor, memory + row0 * R * 2, rows, out.to.item, valid, call.rank, lane);
   else
-    store_rows<R>(gradient[0], factor, factor, memory + row0 * R * 2, rows, out.to.item, valid, call.rank, lane);
+    store_rows<R>(gradient, factor, factor, memory + row0 * R * 2, rows, out.to.item, valid, call.rank, lane);
 }
 
 /// Calls launch.operator()<R>() with the rank's padded size.
