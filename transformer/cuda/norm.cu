@@ -128,7 +128,7 @@ template <int chunks>
 struct Loaded {
   uint2 dh[chunks], next[chunks];
   Floats<4> x[chunks];
-  float mean, rstd, scale;
+  float mean, rstd;
 };
 
 template <int group, int chunks>
@@ -136,7 +136,6 @@ __device__ __forceinline__ void load_row(const NormBackward& a, int64_t row, Loa
   const bool live = row < a.rows;
   in.mean = live ? a.mean[row] : 0.0f;
   in.rstd = live ? a.rstd[row] : 0.0f;
-  in.scale = live && a.row_scale ? a.row_scale[row] : 1.0f;
 #pragma unroll
   for (int c = 0; c < chunks; ++c) {
     const int column = column_of<group>(c);
@@ -184,10 +183,9 @@ __device__ __forceinline__ void backward_row(const NormBackward& a, const Mask& 
     g[c] = unpack(in.dh[c]);
     if (column >= a.width) continue;
     const Floats<4> gamma = load4(a.gamma, column);
-    const Floats<4> more = a.dh2 && row < a.rows ? unpack(load4(a.dh2, row * a.width + column)) : Floats<4>{};
 #pragma unroll
     for (int k = 0; k < 4; ++k) {
-      const float xhat = (in.x[c].at[k] - in.mean) * in.rstd, dh = fmaf(g[c].at[k], in.scale, more.at[k]);
+      const float xhat = (in.x[c].at[k] - in.mean) * in.rstd, dh = g[c].at[k];
       sums.beta[c].at[k] += dh;
       sums.gamma[c].at[k] = fmaf(dh, xhat, sums.gamma[c].at[k]);
       const float scaled = dh * gamma.at[k];
