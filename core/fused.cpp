@@ -12,6 +12,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/product.h"
 
 namespace absorb {
 
@@ -71,18 +72,15 @@ void FusedWeights::add_later(const kernels::ColumnSums& sums, Tensor partials) c
 }
 
 void add_product(const Tensor& sum, const Tensor& a, const Tensor& b) {
-  Tensor out = sum;
-  at::addmm_outf(sum, a.t(), b, at::kFloat, 1, 1, out);
+  multiply_into(sum, a.t(), b, /*adds=*/true);
 }
 
 Tensor leave_product(const std::shared_ptr<Tensor>& sink, at::IntArrayRef shape, const Tensor& a, const Tensor& b) {
-  if (sink == nullptr) return at::mm(a, b).view(shape);
-  if (!sink->defined()) {
-    *sink = at::mm(a, b).view(shape);
-  } else {
-    Tensor sum = sink->view({a.size(0), b.size(1)});
-    at::addmm_out(sum, sum, a, b);
-  }
+  if (sink == nullptr) return bf16_product(a, b).view(shape);
+  if (!sink->defined())
+    *sink = bf16_product(a, b).view(shape);
+  else
+    multiply_into(sink->view({a.size(0), b.size(1)}), a, b, /*adds=*/true);
   return {};
 }
 
@@ -98,7 +96,7 @@ Tensor multiplied(const Tensor& x, const Tensor& weight, const Tensor& v,
     flat = x.detach().to(at::kBFloat16).reshape({-1, v.size(0)});
     std::vector<int64_t> shape = x.sizes().vec();
     shape.back() = v.size(1);
-    y = at::mm(flat, v).view(shape);
+    y = bf16_product(flat, v).view(shape);
   }
   record({y}, {x, weight},
          [=, add = std::move(add), sink = sink_of(x), shape = x.sizes().vec(), wanted = x.requires_grad(),
@@ -213,7 +211,7 @@ Tensor linear_with_followers(const Tensor& x, const Tensor& weight, Pass& pass) 
     const AutocastGuard plain(false, x.device());
     std::vector<int64_t> shape = x.sizes().vec();
     shape.back() = wide.w.size(0);
-    y = at::mm(wide.x, wide.w.t()).view(shape);
+    y = bf16_product(wide.x, wide.w.t()).view(shape);
   }
   Tensors outputs, inputs = {x};
   inputs.insert(inputs.end(), weights.begin(), weights.end());
@@ -269,12 +267,12 @@ AutocastGuard::AutocastGuard(bool on, at::Device device)
       type_before_(at::autocast::get_autocast_dtype(device.type())) {
   at::autocast::set_autocast_enabled(type_, on);
   if (on) at::autocast::set_autocast_dtype(type_, at::kBFloat16);
-  at::autocast::increment_nesting();
+  // Cached casts of parameters would outlive the step that changes them, and runs of one process share one cache: what
+  // one of them clears would change where another's gradients are added up in bf16.
+  at::autocast::set_autocast_cache_enabled(false);
 }
 
 AutocastGuard::~AutocastGuard() {
-  // Cached casts of parameters would outlive the step that changes them.
-  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   at::autocast::set_autocast_enabled(type_, before_);
   at::autocast::set_autocast_dtype(type_, type_before_);
 }

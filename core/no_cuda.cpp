@@ -4,6 +4,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/kernel_trace.h"
+#include "core/product.h"
 
 namespace absorb {
 
@@ -26,6 +27,13 @@ void start_kernel_trace() {
 }
 KernelTrace stop_kernel_trace() {
   return {};
+}
+
+void multiply_into(const Tensor&, const Tensor&, const Tensor&, bool) {
+  user_error("{}: install one and build again, or use --device cpu", why_no_cuda());
+}
+bool is_pinned(const ProductShape&) {
+  return false;
 }
 
 namespace philox {

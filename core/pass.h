@@ -33,6 +33,9 @@ struct Pass {
   uint64_t seed = 0;
   Tensor step = {};    // int64 scalar on the device, so that a captured graph advances; undefined: step 0
   Tensor tokens = {};  // [B,T] int64
+  /// What the objective multiplies every token's loss by, a float scalar on the device: where it is known beforehand,
+  /// gradients of the vocabulary's logits can be formed with the losses. Undefined: only the backward pass knows.
+  Tensor loss_scale = {};
   /// Routing losses by "<site>/<loss>", already multiplied by their coefficients; the trainer adds them up.
   std::map<std::string, Tensor> losses = {};
   /// Whether routes also leave in `densities` the share of visible choices that each of them kept, by site.

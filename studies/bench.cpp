@@ -8,6 +8,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "training/checkpoint.h"
 
 namespace absorb {
 namespace {
@@ -76,7 +77,7 @@ double least(const StepTimes& times) {
 }
 
 BenchRun::BenchRun(const RunSettings& run, int64_t vocabulary, at::Device device, bool fused, int64_t warmup)
-    : settings_(run), device_(device), stream_(device) {
+    : settings_(run), vocabulary_(vocabulary), device_(device), stream_(device) {
   settings_.training.steps = settings_.training.accounts_every = endless;
   const Target target = target_named(run.target);
   require((!target.attention || run.attention.moments_of.empty()) && (!target.moe || run.moe.moments_of.empty()),
@@ -87,7 +88,8 @@ BenchRun::BenchRun(const RunSettings& run, int64_t vocabulary, at::Device device
   configure_torch(static_cast<int>(run.training.threads), run.training.tf32);
   live_ = std::make_unique<LiveRun>(settings_, vocabulary, device);
   const auto weights = fused ? live_->fused_weights() : nullptr;
-  trainer_ = std::make_unique<Trainer>(live_->parameters(), live_->training_losses(weights), settings_.training,
+  trained_losses_ = live_->training_losses(weights);
+  trainer_ = std::make_unique<Trainer>(live_->parameters(), trained_losses_, settings_.training,
                                        static_cast<uint64_t>(settings_.seed), weights);
   batches_ = random_batches(settings_, vocabulary);
   step();
@@ -109,6 +111,23 @@ StepTimes BenchRun::time(int64_t steps) {
     marks.mark();
   }
   return marks.between();
+}
+
+void BenchRun::evaluate(bool exactly) {
+  at::NoGradGuard no_grad;
+  const BesideNoCapture ordinary;
+  const Batch& batch = batches_[0][0];
+  Pass pass{.step = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(device_))};
+  const TokenLosses losses = exactly ? live_->losses() : trained_losses_;
+  losses({batch.tokens.to(device_), batch.targets.to(device_)}, pass).to(at::kCPU);
+}
+
+void BenchRun::checkpoint(const Path& folder) const {
+  write_checkpoint(folder, trainer_->steps_done(), named_tensors(trainer_->parameters()), trainer_->optimiser_state());
+}
+
+void BenchRun::build() const {
+  const LiveRun again(settings_, vocabulary_, device_);
 }
 
 KernelTrace BenchRun::trace(int64_t steps) {

@@ -26,6 +26,11 @@ class BenchRun {
   /// Between one step's end and the next one's: by CUDA events, nothing being waited for within; by the wall clock on a
   /// CPU.
   StepTimes time(int64_t steps);
+  /// What else a run does, once; on the thread that built this, waiting for the end. Losses of a micro-batch as during
+  /// training, or `exactly`, in fp32, as after it; a checkpoint below `folder`; another such run in memory.
+  void evaluate(bool exactly);
+  void checkpoint(const Path& folder) const;
+  void build() const;
   /// Whether steps are replayed from a graph.
   bool captured() const { return trainer_->captured(); }
   /// The kernels of so many steps; on a GPU alone.
@@ -40,9 +45,11 @@ class BenchRun {
  private:
   void step();
   RunSettings settings_;
+  int64_t vocabulary_;
   at::Device device_;
   StreamScope stream_;  // of the thread that built this and takes the steps
   std::unique_ptr<LiveRun> live_;
+  TokenLosses trained_losses_;
   std::unique_ptr<Trainer> trainer_;
   std::vector<std::vector<Batch>> batches_;  // of micro-batches; taken in turns
   double first_loss_ = 0;

@@ -46,7 +46,7 @@ std::vector<std::string> settings_differences(const RunRecord& a, const RunRecor
 
 std::vector<std::string> provenance_differences(const RunRecord& a, const RunRecord& b) {
   const auto lasting = [](Json provenance) {
-    for (const char* key : {"argv", "started", "finished", "seconds", "tokens", "peak_gpu_bytes"})
+    for (const char* key : {"argv", "started", "finished", "seconds", "tokens", "peak_gpu_bytes", "runs_at_once"})
       provenance.erase(key);
     return provenance;
   };

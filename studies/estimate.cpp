@@ -6,8 +6,10 @@
 
 #include <chrono>
 
-#include "studies/bench.h"
+#include "studies/fit.h"
 #include "studies/runner.h"
+#include "studies/together.h"
+#include "training/data/dataset.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {
@@ -57,34 +59,68 @@ Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs) {
 
 namespace {
 
-// Of one step of runs that differ in their seed alone.
-double step_seconds(RunSettings run, at::Device device, bool fused) {
-  run.attention.moments_of.clear();  // costs the same with anybody's moments
-  run.moe.moments_of.clear();
-  BenchRun bench(run, stated_vocabulary(run.data), device, fused, /*warmup=*/8);
-  return 1e-3 * median(bench.time(20));
+// Tokens of a held-out split: counted, or for text, whose tokens may not exist yet, from the size of its files.
+double held_out_tokens(const RunSettings& run, Split split) {
+  const DataSettings& data = run.data;
+  if (!missing_files(data).empty()) return 0;
+  if (data.type != "text")
+    return static_cast<double>(make_dataset(data, run.model.context, static_cast<uint64_t>(run.seed))->tokens(split));
+  const bool valid = split == Split::valid;
+  const std::string own = valid ? data.valid : data.test, file = data.corpus.empty() ? own : data.corpus;
+  if (file.empty()) return 0;
+  const double share = data.corpus.empty() ? 1 : valid ? data.valid_share : data.test_share;
+  constexpr double bytes_a_token = 4;  // of byte pair encodings, about
+  return share * static_cast<double>(std::filesystem::file_size(file)) / (data.tokens == "bytes" ? 1 : bytes_a_token);
 }
 
-double evaluation_seconds(const TrainingSettings& t, int64_t context, double step) {
+// A run from its start to DONE, deployments aside.
+double seconds_of(const RunSettings& run, const RunTimes& times) {
+  const TrainingSettings& t = run.training;
+  const auto passes = [&](double tokens) {
+    return std::ceil(tokens * static_cast<double>(t.accumulate) / static_cast<double>(t.batch * run.model.context));
+  };
   const int64_t every = t.evaluate_every > 0 ? t.evaluate_every : std::max<int64_t>(t.steps / 20, 1);
-  const int64_t tokens = t.steps / every * t.evaluation_tokens;
-  return static_cast<double>(tokens) / static_cast<double>(t.batch * context) * step / 3;  // forward alone
+  const double valid = passes(held_out_tokens(run, Split::valid)), test = passes(held_out_tokens(run, Split::test));
+  const double evaluation = std::min(valid, passes(static_cast<double>(t.evaluation_tokens)));
+  // Over valid text: the run's own loss, and dense's two limits, or losses under random routers.
+  const double losses = run.target == "dense" ? 3 : run.target == "both" ? 4 : 2;
+  return 2 * times.build + static_cast<double>(t.steps) * times.step +
+         static_cast<double>(t.steps / t.checkpoint_every + 1) * times.checkpoint +
+         (static_cast<double>((t.steps - 1) / every) * evaluation + valid) * times.evaluation +
+         (losses * valid + test) * times.exact_evaluation;
+}
+
+// Of runs that differ in their seed alone.
+RunTimes times_of(RunSettings run, at::Device device, bool fused, int64_t jobs, const Path& folder) {
+  run.attention.moments_of.clear();  // costs the same with anybody's moments
+  run.moe.moments_of.clear();
+  const int64_t vocabulary = stated_vocabulary(run.data);
+  try {
+    return run_times({run, vocabulary, device, fused, jobs}, folder);
+  } catch (const c10::OutOfMemoryError&) {
+    if (jobs == 1) say_what_fits(run, vocabulary, device, fused);
+  }
+  return times_of(run, device, fused, jobs - 1, folder);
+}
+
+Path existing_above(Path folder) {
+  folder = std::filesystem::absolute(folder);
+  while (!std::filesystem::exists(folder)) folder = folder.parent_path();
+  return folder;
 }
 
 }  // namespace
 
-double measured_seconds(const RunPlan& plan, at::Device device, bool fused) {
-  std::map<std::string, double> steps;
+double measured_seconds(const RunPlan& plan, at::Device device, bool fused, int64_t jobs) {
+  std::map<std::string, RunTimes> kinds;
   double seconds = 0;
   for (const RunSpec& run : plan.runs) {
     if (is_closed(run)) continue;
     Json kind = write_run_settings(run.settings);
     for (const char* key : {"seed", "start", "data"}) kind.erase(key);
-    const auto [step, isnew] = steps.try_emplace(kind.dump(), 0);
-    if (isnew) step->second = step_seconds(run.settings, device, fused);
-    const TrainingSettings& t = run.settings.training;
-    seconds +=
-        static_cast<double>(t.steps) * step->second + evaluation_seconds(t, run.settings.model.context, step->second);
+    const auto [times, isnew] = kinds.try_emplace(kind.dump());
+    if (isnew) times->second = times_of(run.settings, device, fused, jobs, existing_above(plan.folder));
+    seconds += seconds_of(run.settings, times->second);
   }
   return seconds;
 }

@@ -14,9 +14,10 @@ struct Cost {
 /// a rough figure. Bytes: weights that stay, and the checkpoints of `jobs` runs at a time.
 Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs);
 
-/// Seconds of all open runs on this GPU, one after the other: a step of every kind of arm is taken and timed (a few
-/// seconds each), evaluations during training are counted as forward passes.
-double measured_seconds(const RunPlan& plan, at::Device device, bool fused);
+/// Seconds of all open runs on this GPU, `jobs` of them at a time: steps, evaluations and checkpoints of every kind of
+/// arm are timed, with others of its kind (a few seconds each; the checkpoints are removed again). Deployments are left
+/// out.
+double measured_seconds(const RunPlan& plan, at::Device device, bool fused, int64_t jobs);
 
 /// Seconds of all runs, finished ones too, one after the other; as rough.
 double training_seconds(const RunPlan& plan, at::Device device);

@@ -12,7 +12,8 @@ namespace {
 
 bool fits(const RunSettings& run, int64_t vocabulary, at::Device device, bool fused) {
   try {
-    const BenchRun trial(run, vocabulary, device, fused, /*warmup=*/5);  // enough for a captured one
+    BenchRun trial(run, vocabulary, device, fused, /*warmup=*/5);  // enough for a captured one
+    trial.evaluate(/*exactly=*/true);
     return true;
   } catch (const c10::OutOfMemoryError&) {
     return false;

@@ -7,8 +7,9 @@
 
 namespace absorb {
 
-/// After a step ran out of memory: tries larger numbers of micro-batches and throws the UserError that names the first
-/// one which fits, or says that none does. The same step, in pieces: only rounding differs.
+/// After a run ran out of memory: tries larger numbers of micro-batches and throws the UserError that names the first
+/// one which fits, fp32 losses after training included, or says that none does. The same step, in pieces: only rounding
+/// differs.
 [[noreturn]] void say_what_fits(const RunSettings& run, int64_t vocabulary, at::Device device, bool fused);
 
 }  // namespace absorb

@@ -63,6 +63,17 @@ class Run {
       : spec_(spec), claim_(claim), options_(options), settings_(spec.settings) {}
 
   RunEnd execute() {
+    try {
+      return train_and_finish();
+    } catch (const c10::OutOfMemoryError&) {
+      if (!data_ || (options_.shares_memory && options_.shares_memory())) throw;
+      live_.reset();
+      say_what_fits(settings_, data_->vocabulary(), options_.device, options_.fused);
+    }
+  }
+
+ private:
+  RunEnd train_and_finish() {
     configure_torch(static_cast<int>(settings_.training.threads), settings_.training.tf32);
     data_ = make_dataset(settings_.data, settings_.model.context, static_cast<uint64_t>(settings_.seed));
     if (!spec_.moments_run.empty()) moments_ = read_moments(spec_.moments_run);
@@ -73,14 +84,13 @@ class Run {
     write_file(spec_.folder / "cell.json",
                Json{{"arm", spec_.arm}, {"cell", spec_.cell}, {"identity", spec_.identity}}.dump(2) + '\n');
     begin_provenance();
-    const LoopResult loop = train_or_say_what_fits();
+    const LoopResult loop = train_it();
     if (loop.end == LoopEnd::interrupted) return RunEnd::interrupted;
     if (loop.end == LoopEnd::not_finite)
       return fail(fmt::format("step {}: the loss or its gradient is not finite", loop.step));
     return finish();
   }
 
- private:
   void start(const LiveRun& run) const {
     if (!spec_.parent_run.empty()) load_start(run, settings_.start, spec_.parent_run);
   }
@@ -97,18 +107,7 @@ class Run {
   }
   void write_run() const { write_file(spec_.folder / "run.json", run_.dump(2) + '\n'); }
 
-  LoopResult train_or_say_what_fits() {
-    try {
-      return train_it();
-    } catch (const c10::OutOfMemoryError&) {
-      const int64_t vocabulary = data_->vocabulary();
-      live_.reset();
-      say_what_fits(settings_, vocabulary, options_.device, options_.fused);
-    }
-  }
-
   LoopResult train_it() {
-    const StreamScope stream(options_.device);
     const auto fused = options_.fused ? live_->fused_weights() : nullptr;
     run_["kernels"] = fused ? "fused" : "composition";
     const TokenLosses losses = live_->training_losses(fused);
@@ -128,7 +127,8 @@ class Run {
                                   spec_.folder, options_.device, hooks);
     run_["seconds"] = run_["seconds"].get<double>() + loop.seconds;
     run_["tokens"] = run_["tokens"].get<int64_t>() + loop.tokens;
-    run_["peak_gpu_bytes"] = peak_bytes(options_.device);
+    run_["peak_gpu_bytes"] = peak_bytes(options_.device);  // of the process
+    run_["runs_at_once"] = options_.jobs;
     write_run();
     return loop;
   }

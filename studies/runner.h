@@ -18,6 +18,9 @@ struct RunnerOptions {
   std::vector<std::string> argv;
   int64_t top_k = 0;  // of the concentration line
   bool fused = true;  // kernels where there are some; false: LibTorch's composition of everything
+  int64_t jobs = 1;   // runs of this process at a time: for provenance
+  /// Whether others hold memory of the same GPU now: where it runs out then, execute() throws c10::OutOfMemoryError.
+  std::function<bool()> shares_memory;
   std::function<void(const RunSpec&, const Progress&)> progress;
   std::function<void(const std::string&)> say;  // one line
 };
@@ -26,7 +29,8 @@ enum class RunEnd { done, failed, interrupted };
 
 /// True when DONE or FAILED closes the run.
 bool is_closed(const RunSpec& run);
-/// Trains and closes a run that this process has claimed.
+/// Trains and closes a run that this process has claimed, on the thread's current stream. UserError with what would fit
+/// where the memory of a GPU runs out.
 RunEnd execute(const RunSpec& run, Claim& claim, const RunnerOptions& options);
 
 }  // namespace absorb

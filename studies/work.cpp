@@ -1,17 +1,14 @@
 #include "studies/work.h"
 
-#include "core/error.h"
+#include <algorithm>
+
+#include "studies/crew.h"
 #include "studies/deploy_task.h"
-#include "studies/display.h"
 #include "studies/interrupt.h"
 #include "studies/processes.h"
 
 namespace absorb {
 namespace {
-
-int64_t closed_runs(const RunPlan& plan) {
-  return std::count_if(plan.runs.begin(), plan.runs.end(), is_closed);
-}
 
 WorkResult tally(const RunPlan& plan) {
   WorkResult result;
@@ -26,91 +23,6 @@ WorkResult tally(const RunPlan& plan) {
   result.interrupted = interrupted();
   return result;
 }
-
-// Whether the runs that this one takes weights or moments from let it start; if one of them failed, so does this one.
-bool is_ready(const RunSpec& run) {
-  for (const auto& [needed, what] : {std::pair{run.parent_run, "weights"}, std::pair{run.moments_run, "moments"}}) {
-    if (needed.empty() || std::filesystem::exists(needed / "DONE")) continue;
-    if (std::filesystem::exists(needed / "FAILED")) {
-      std::filesystem::create_directories(run.folder);
-      write_file(run.folder / "FAILED", fmt::format("the run whose {} it needs failed\n", what));
-    }
-    return false;
-  }
-  return true;
-}
-
-ActiveRun deploying(const RunSpec& run) {
-  return {fmt::format("{}: {} deployments to go", run.name(), open_deployments(run).size())};
-}
-
-class Worker {
- public:
-  Worker(const RunPlan& plan, const WorkOptions& options) : plan_(plan) {
-    if (!options.worker) display_.emplace(static_cast<int64_t>(plan.runs.size()), closed_runs(plan));
-    runner_.device = options.device;
-    runner_.argv = options.argv;
-    runner_.top_k = options.top_k;
-    runner_.fused = options.fused;
-    runner_.say = [this](const std::string& line) {
-      if (display_)
-        display_->say(line);
-      else
-        std::fprintf(stderr, "%s\n", line.c_str());
-    };
-    runner_.progress = [this](const RunSpec& run, const Progress& p) {
-      if (display_)
-        display_->update({{run.name(), p.step, p.steps, p.loss, p.tokens_per_second, p.seconds_left}},
-                         closed_runs(plan_));
-    };
-  }
-
-  void run() {
-    while (!interrupted()) {
-      const bool worked = one_round() || deploy_round();
-      if (worked) continue;
-      if (closed_runs(plan_) == static_cast<int64_t>(plan_.runs.size()) && !waits_for_deployments()) return;
-      pause_between_looks();  // what is open is held by a live worker, or waits for another run; a dead one's claim can
-                              // be taken
-    }
-  }
-
- private:
-  bool one_round() {
-    bool worked = false;
-    for (const RunSpec& run : plan_.runs) {
-      if (interrupted()) return worked;
-      if (is_closed(run) || !is_ready(run)) continue;
-      std::optional<Claim> claim = Claim::take(run.folder);
-      if (!claim || is_closed(run)) continue;
-      worked = true;
-      if (execute(run, *claim, runner_) == RunEnd::interrupted) return worked;
-    }
-    return worked;
-  }
-
-  // Deployments come when no run can be trained now.
-  bool deploy_round() {
-    for (const RunSpec& run : plan_.runs) {
-      if (interrupted()) return false;
-      if (open_deployments(run).empty()) continue;
-      std::optional<Claim> claim = Claim::take(run.folder);
-      if (!claim || open_deployments(run).empty()) continue;
-      if (display_) display_->update({deploying(run)}, closed_runs(plan_));
-      deploy_all(run, runner_.device);
-      return true;
-    }
-    return false;
-  }
-  bool waits_for_deployments() const {
-    return std::any_of(plan_.runs.begin(), plan_.runs.end(),
-                       [](const RunSpec& run) { return !open_deployments(run).empty(); });
-  }
-
-  const RunPlan& plan_;
-  std::optional<Display> display_;
-  RunnerOptions runner_;
-};
 
 std::vector<ActiveRun> active_runs(const RunPlan& plan) {
   std::vector<ActiveRun> active;
@@ -130,24 +42,37 @@ std::vector<ActiveRun> active_runs(const RunPlan& plan) {
   return active;
 }
 
+// Runs that need training or deploying.
+int64_t unfinished_runs(const RunPlan& plan) {
+  return std::count_if(plan.runs.begin(), plan.runs.end(),
+                       [](const RunSpec& run) { return !is_closed(run) || !open_deployments(run).empty(); });
+}
+
 // Worker processes train; this one shows how far they are and passes signals on.
 void supervise(const RunPlan& plan, const WorkOptions& options) {
-  const int64_t closed = closed_runs(plan), total = static_cast<int64_t>(plan.runs.size());
-  Display display(total, closed);
-  const int64_t undeployed = std::count_if(plan.runs.begin(), plan.runs.end(),
-                                           [](const RunSpec& run) { return !open_deployments(run).empty(); });
-  run_workers(options.worker_argv, std::min(options.jobs, total - closed + undeployed),
+  Display display(static_cast<int64_t>(plan.runs.size()), closed_runs(plan));
+  run_workers(options.worker_argv, std::min(options.jobs, unfinished_runs(plan)),
               [&] { display.update(active_runs(plan), closed_runs(plan)); });
+}
+
+void work_on_threads(const RunPlan& plan, const WorkOptions& options) {
+  const bool together = share_switches(plan);
+  if (!together)
+    std::fputs("one run at a time: runs differ in training.threads or training.tf32, which hold for a whole process\n",
+               stderr);
+  Crew(plan, options).work(together ? std::clamp<int64_t>(unfinished_runs(plan), 1, options.jobs) : 1);
 }
 
 }  // namespace
 
 WorkResult work(const RunPlan& plan, const WorkOptions& options) {
   catch_interrupts(options.worker);
-  if (options.jobs > 1 && !options.worker)
-    supervise(plan, options);
+  if (options.worker || options.jobs == 1)
+    Crew(plan, options).work(1);
+  else if (options.threads)
+    work_on_threads(plan, options);
   else
-    Worker(plan, options).run();
+    supervise(plan, options);
   return tally(plan);
 }
 

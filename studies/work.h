@@ -1,4 +1,5 @@
-// Working through a study: in this process, or in several that share the runs by claiming them.
+// Working through a study: in this process, on one thread or several, or in several processes that share the runs by
+// claiming them.
 #pragma once
 
 #include "studies/runner.h"
@@ -7,7 +8,8 @@ namespace absorb {
 
 struct WorkOptions {
   at::Device device = at::kCPU;
-  int64_t jobs = 1;
+  int64_t jobs = 1;                      // runs at a time
+  bool threads = false;                  // on threads of this process, as suits a GPU; else in processes
   bool worker = false;                   // one of several: silent, its parent shows progress
   std::vector<std::string> argv;         // for provenance
   std::vector<std::string> worker_argv;  // command line of one worker process

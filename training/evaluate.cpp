@@ -48,6 +48,7 @@ Evaluation evaluate(const TokenLosses& losses, const Dataset& data, const Evalua
   for (int64_t index = 0; index < data.evaluation_batches(request.split, request.batch); ++index) {
     if (request.max_tokens > 0 && sums.tokens() >= request.max_tokens) break;
     const Batch batch = data.evaluation(request.split, index, request.batch);
+    const BesideNoCapture ordinary;
     Pass pass{.training = false,
               .seed = request.seed,
               .step = at::full({}, index, at::TensorOptions().dtype(at::kLong).device(device))};

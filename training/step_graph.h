@@ -1,5 +1,7 @@
 // A training step captured once and replayed: the GPU's work without the CPU's. What is captured must read everything
-// that changes between steps from device memory, and must not wait for the GPU.
+// that changes between steps from device memory, and must not wait for the GPU. Surprising: runs of one process share
+// autograd's thread, LibTorch's allocator and its generators, none of which expects work of others beside a capture;
+// replays may run beside anything.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,6 +15,16 @@ using at::Tensor;
 
 /// Whether `device` can capture at all.
 bool can_capture(at::Device device);
+
+/// Work on a GPU that is no replay: while one lives, no other thread captures a step or lets go of a captured one, and
+/// it isn't made while one does. Several may live at once, but only one on a thread.
+class BesideNoCapture {
+ public:
+  BesideNoCapture();
+  ~BesideNoCapture();
+  BesideNoCapture(const BesideNoCapture&) = delete;
+  BesideNoCapture& operator=(const BesideNoCapture&) = delete;
+};
 
 class StepGraph {
  public:

@@ -105,6 +105,7 @@ StepResult Trainer::step(std::span<const Batch> micro_batches) {
   const bool accounts = result.step % settings_.accounts_every == 0 || result.step == 1;
   if (!accounts && capturable_ && !graph_ && ordinary_steps_ >= steps_before_capture) capture();
   if (accounts || !graph_) {
+    const BesideNoCapture ordinary;
     compute(result, accounts);
     ++ordinary_steps_;
     return result;
@@ -120,7 +121,10 @@ void Trainer::capture() {
   replayed_ = {};
   try {
     graph_ = std::make_unique<const StepGraph>([this] { compute(replayed_, /*accounts=*/false); });
-  } catch (const c10::Error& error) {  // slower, and the same bits
+  } catch (const c10::OutOfMemoryError&) {  // slower, and the same bits
+    say_composed("a captured step (the GPU's memory doesn't hold it beside an ordinary one)");
+    capturable_ = false;
+  } catch (const c10::Error& error) {
     say_composed(fmt::format("a captured step ({})", error.what_without_backtrace()));
     capturable_ = false;
   }
@@ -137,6 +141,7 @@ void Trainer::compute(StepResult& result, bool accounts) {
     pass.weights_in_step = true;
     pass.account = accounts && micro + 1 == micros;
     const Batch& batch = inputs_.batches[static_cast<std::size_t>(micro)];
+    if (fused_) pass.loss_scale = (batch.targets >= 0).sum().to(at::kFloat).reciprocal() * share;
     const Tensor mean = mean_loss(losses_(batch, pass), batch), loss = share == 1 ? mean : mean * share;
     Tensor total = loss;
     add_losses(pass.losses, share, total, result.routing_loss);

@@ -2,6 +2,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "transformer/cuda/embedding.cuh"
+#include "transformer/cuda/fused_head.cuh"
 #include "transformer/cuda/head.cuh"
 #include "transformer/cuda/norm.cuh"
 
@@ -24,6 +25,21 @@ size_t norm_backward_bytes(int64_t, int64_t) {
   no_kernels();
 }
 void head_loss(const HeadLoss&, void*) {
+  no_kernels();
+}
+bool has_fused_head(int64_t, int64_t) {
+  return false;
+}
+size_t fused_head_bytes(int64_t, int64_t) {
+  no_kernels();
+}
+void head_forward(const FusedHead&, void*) {
+  no_kernels();
+}
+void head_input_gradient(const FusedHead&, void*) {
+  no_kernels();
+}
+void head_weight_gradient(const FusedHead&, void*) {
   no_kernels();
 }
 void scale_rows(const Bf16*, const float*, Bf16*, int64_t, int64_t, void*) {

@@ -23,6 +23,7 @@ struct BlockTile {
 
   __device__ static int warp_row() { return static_cast<int>(threadIdx.x) / 32 / across * warp_m; }
   __device__ static int warp_column() { return static_cast<int>(threadIdx.x) / 32 % across * warp_n; }
+  __device__ static int fragment_row(int i) { return warp_row() + i * 16; }
 };
 
 template <class T>

@@ -1,6 +1,5 @@
 // Persistent blocks, one share of schedule.cuh each: operands come row by row through a ring of stages (cp.async), both
-// transposed by ldmatrix, since the rows are what is summed over. Shares write whole tiles to dw and parts of tiles to
-// the workspace, which a second launch adds in the order of the shares.
+// transposed by ldmatrix, since the rows are what is summed over.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -8,15 +7,14 @@
 
 #include "core/cuda/launch.cuh"
 #include "moe/cuda/block_product.cuh"
-#include "moe/cuda/first_steps.cuh"
-#include "moe/cuda/grouped.cuh"
-#include "moe/cuda/schedule.cuh"
+#include "moe/cuda/grouped_hopper.cuh"
+#include "moe/cuda/grouped_shares.cuh"
 #include "router/cuda/tile.cuh"
 
 namespace absorb::kernels {
 namespace {
 
-using schedule::Piece;
+using namespace grouped;
 
 // Shares are those that fill an H100, everywhere: another number would be another order of sums.
 struct Large : BlockTile<256, 128, 4, 1> {
@@ -25,20 +23,6 @@ struct Large : BlockTile<256, 128, 4, 1> {
 struct Small : BlockTile<128, 128, 3, 2> {
   static constexpr int shares = 264;
 };
-
-struct Problem {
-  GroupedWeightGradient g;
-  int tiles_m, tiles_n;
-
-  __host__ __device__ int tiles() const { return tiles_m * tiles_n; }
-};
-
-// first [E+1], by all threads of the block.
-template <class T>
-__device__ void first_steps(const Problem& p, int* first) {
-  first_of_experts(p.g.ends, static_cast<int>(p.g.experts), first,
-                   [&](int rows) { return schedule::steps_of(rows, T::depth) * p.tiles(); });
-}
 
 // One operand's copies: this thread's 16 bytes of every Pass-th row of a step.
 template <int Width, int Rows, int threads>
@@ -94,32 +78,22 @@ struct Reader {
   }
 };
 
-// The copies of a piece's steps, which begin at its rotation.
+// The copies of a piece's steps.
 template <class T>
 struct Writer {
   Loader<T::M, T::depth, T::threads> a;
   Loader<T::N, T::depth, T::threads> b;
-  int row_begin, row_end, start, end, count;
+  PieceRows<T> rows;
 
   __device__ __forceinline__ Writer(const Problem& p, const Piece& piece, int share_length, uint32_t shared)
       : a(p.g.a, p.g.left, piece.tile / p.tiles_n * T::M, shared),
         b(p.g.b, p.g.right, piece.tile % p.tiles_n * T::N, shared + T::a_bytes),
-        row_begin(piece.expert ? p.g.ends[piece.expert - 1] : 0),
-        row_end(p.g.ends[piece.expert]),
-        start(schedule::rotation(piece, share_length)),
-        end(piece.end),
-        count(piece.end - piece.begin) {}
-
-  // The first row of the i-th step; past all rows where there is none.
-  __device__ __forceinline__ int row_of(int i) const {
-    if (i >= count) return row_end;
-    return row_begin + (start + i < end ? start + i : start + i - count) * T::depth;
-  }
+        rows(p, piece, share_length) {}
   __device__ __forceinline__ void copy(int c, int stage_offset, int row) const {
     if (c < T::a_copies)
-      a.copy(c, stage_offset, row, row_end);
+      a.copy(c, stage_offset, row, rows.end);
     else
-      b.copy(c - T::a_copies, stage_offset, row, row_end);
+      b.copy(c - T::a_copies, stage_offset, row, rows.end);
   }
 };
 
@@ -137,16 +111,16 @@ __device__ __forceinline__ void sum_piece(const Problem& p, const Piece& piece, 
 #pragma unroll
   for (int i = 0; i < T::stages - 1; ++i) {
 #pragma unroll
-    for (int c = 0; c < T::copies; ++c) writer.copy(c, i * T::stage_bytes, writer.row_of(i));
+    for (int c = 0; c < T::copies; ++c) writer.copy(c, i * T::stage_bytes, writer.rows.row_of(i));
     if (i < T::stages - 2) tile::commit_copies();
   }
   turn();
   Fragments<T> fragments;
   reader.load(fragments.a[0], fragments.b[0], 0, 0);
   int now = 0, filling = (T::stages - 1) * T::stage_bytes;
-  for (int i = 0; i < writer.count; ++i) {
+  for (int i = 0; i < writer.rows.count; ++i) {
     const int next = now + T::stage_bytes == T::bytes ? 0 : now + T::stage_bytes;
-    const int row = writer.row_of(i + T::stages - 1);
+    const int row = writer.rows.row_of(i + T::stages - 1);
     multiply_stage<T>(
         sums, fragments,
         [&](auto& a, auto& b, int k) { reader.load(a, b, k % (T::depth / 16), k == T::depth / 16 ? next : now); },
@@ -155,24 +129,6 @@ __device__ __forceinline__ void sum_piece(const Problem& p, const Piece& piece, 
     now = next;
   }
   tile::wait_copies<0>();
-}
-
-// Adds half a row of fragments to dw: all is read before anything is written, since a load that follows a store waits
-// for memory.
-template <class T, class Sum>
-__device__ __forceinline__ void add_to(const Problem& p, int expert, int tile, int i, int half, Sum sum, float* dw) {
-  const int lane = threadIdx.x % 32;
-  const int m = tile / p.tiles_n * T::M + T::warp_row() + i * 16 + tile::result_row(lane, 2 * half);
-  const int n = tile % p.tiles_n * T::N + T::warp_column() + tile::result_column(lane, 0);
-  if (m >= p.g.left) return;
-  auto* row = reinterpret_cast<float2*>(dw + (expert * p.g.left + m) * p.g.right + n);
-  float2 old[2 * T::b_frags];
-#pragma unroll
-  for (int j = 0; j < 2 * T::b_frags; ++j)
-    if (n + j * 8 < p.g.right) old[j] = row[j * 4];
-#pragma unroll
-  for (int j = 0; j < 2 * T::b_frags; ++j)
-    if (n + j * 8 < p.g.right) row[j * 4] = make_float2(old[j].x + sum(j).x, old[j].y + sum(j).y);
 }
 
 // Adds a whole tile to dw by way of shared memory, where each thread keeps its own: the registers can't hold both.
@@ -190,8 +146,8 @@ __device__ __forceinline__ void add_whole(const Problem& p, const Piece& piece, 
           make_float4(sums[i][j][0], sums[i][j][1], sums[i][j][2], sums[i][j][3]);
 #pragma unroll 1
   for (int part = 0; part < 2 * T::a_frags; ++part)
-    add_to<T>(
-        p, piece.expert, piece.tile, part / 2, part % 2,
+    add_to<T, 2 * T::b_frags>(
+        p, {piece.expert, piece.tile, part / 2, part % 2, 0},
         [&](int j) {
           return reinterpret_cast<const float2*>(mine + (part / 2 * 2 * T::b_frags + j) * T::threads)[part % 2];
         },
@@ -203,89 +159,20 @@ __global__ void __launch_bounds__(T::threads, T::blocks_per_sm) sum_shares(Probl
   extern __shared__ __align__(1024) char stages[];
   __shared__ int first[most_grouped_experts + 1];
   first_steps<T>(p, first);
-  const int share = blockIdx.x;
-  const int total = first[p.g.experts], length = (total + T::shares - 1) / T::shares;
-  const int begin = schedule::share_begin(total, share, T::shares);
-  const int end = schedule::share_begin(total, share + 1, T::shares);
-  // The tile that begins here and ends elsewhere comes first: its rows are those that others begin with.
-  int tail = end;
-  if (begin < end) {
-    const Piece last = schedule::piece_at(first, p.tiles(), end - 1, end);
-    if (last.end < last.steps && end - last.end >= begin) tail = end - last.end;
-  }
+  const int share = static_cast<int>(blockIdx.x);
   const uint32_t shared = tile::shared_address(stages);
-  int at = tail < end ? tail : begin;
-  while (begin < end) {
-    const int until = at >= tail ? end : tail;
-    const Piece piece = schedule::piece_at(first, p.tiles(), at, until);
+  for_pieces<T>(p, first, share, [&](const Piece& piece, int length) {
     Sums<T> sums = {};
     sum_piece<T>(p, piece, length, shared, sums);
-    float4* place =
-        partial + static_cast<int64_t>(schedule::partial_place(share, piece.begin == 0)) * (T::M * T::N / 4);
-    if (piece.whole()) {
-      add_whole<T>(p, piece, sums, stages, dw);
-    } else {
+    if (piece.whole()) return add_whole<T>(p, piece, sums, stages, dw);
+    float4* place = partial + place_of<T>(share, piece.begin == 0);
 #pragma unroll
-      for (int i = 0; i < T::a_frags; ++i)
+    for (int i = 0; i < T::a_frags; ++i)
 #pragma unroll
-        for (int j = 0; j < 2 * T::b_frags; ++j)
-          place[(i * 2 * T::b_frags + j) * T::threads + threadIdx.x] =
-              make_float4(sums[i][j][0], sums[i][j][1], sums[i][j][2], sums[i][j][3]);
-    }
-    const int next = at + piece.end - piece.begin;
-    if (at >= tail)
-      at = begin;
-    else
-      at = next;
-    if (at >= tail) break;
-  }
-}
-
-// One block for a tile and one of its rows of fragments.
-template <class T>
-__global__ void __launch_bounds__(T::threads) add_partials(Problem p, float* dw, const float4* partial) {
-  __shared__ int first[most_grouped_experts + 1];
-  first_steps<T>(p, first);
-  const int expert = blockIdx.x / p.tiles(), tile = blockIdx.x % p.tiles(), i = blockIdx.y;
-  const int total = first[p.g.experts], steps = (first[expert + 1] - first[expert]) / p.tiles();
-  if (steps == 0) return;
-  const int begin = first[expert] + tile * steps;
-  const int from = schedule::share_of(begin, total, T::shares);
-  const int to = schedule::share_of(begin + steps - 1, total, T::shares);
-  if (from == to) return;
-  float sums[2 * T::b_frags][4] = {};
-  for (int share = from; share <= to; ++share) {
-    const int share_begin = schedule::share_begin(total, share, T::shares);
-    if (share_begin == schedule::share_begin(total, share + 1, T::shares)) continue;
-    const float4* place =
-        partial + static_cast<int64_t>(schedule::partial_place(share, share_begin <= begin)) * (T::M * T::N / 4);
-#pragma unroll
-    for (int j = 0; j < 2 * T::b_frags; ++j) {
-      const float4 more = place[(i * 2 * T::b_frags + j) * T::threads + threadIdx.x];
-      sums[j][0] += more.x;
-      sums[j][1] += more.y;
-      sums[j][2] += more.z;
-      sums[j][3] += more.w;
-    }
-  }
-#pragma unroll
-  for (int half = 0; half < 2; ++half)
-    add_to<T>(
-        p, expert, tile, i, half, [&](int j) { return make_float2(sums[j][2 * half], sums[j][2 * half + 1]); }, dw);
-}
-
-int tiles_of(int64_t size, int tile) {
-  return static_cast<int>((size + tile - 1) / tile);
-}
-
-template <class T>
-Problem problem_of(const GroupedWeightGradient& g) {
-  return {g, tiles_of(g.left, T::M), tiles_of(g.right, T::N)};
-}
-
-template <class T>
-int64_t workspace_of() {
-  return int64_t{2} * T::shares * T::M * T::N;
+      for (int j = 0; j < 2 * T::b_frags; ++j)
+        place[(i * 2 * T::b_frags + j) * T::threads + threadIdx.x] =
+            make_float4(sums[i][j][0], sums[i][j][1], sums[i][j][2], sums[i][j][3]);
+  });
 }
 
 template <class T>
@@ -295,9 +182,7 @@ void launch(const GroupedWeightGradient& g, float* dw, float* workspace, void* s
   cudaFuncSetAttribute(sum_shares<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, T::bytes);
   sum_shares<T><<<T::shares, T::threads, T::bytes, stream_of(stream)>>>(p, dw, partial);
   check_launch("grouped_weight_gradient: sum_shares");
-  const dim3 grid(static_cast<unsigned>(g.experts * p.tiles()), T::a_frags);
-  add_partials<T><<<grid, T::threads, 0, stream_of(stream)>>>(p, dw, partial);
-  check_launch("grouped_weight_gradient: add_partials");
+  add_up<T>(p, dw, partial, stream);
 }
 
 // Large tiles read less, where the card can hold them and they aren't mostly padding.
@@ -321,13 +206,16 @@ bool has_hopper_products() {
 }
 
 int64_t grouped_weight_gradient_workspace(const GroupedWeightGradient& gradient) {
+  static_assert(grouped_hopper_workspace == 2 * Large::shares * Large::M * Large::N);
   return large(gradient) ? workspace_of<Large>() : workspace_of<Small>();
 }
 
 void grouped_weight_gradient(const GroupedWeightGradient& gradient, float* dw, float* workspace, void* stream) {
   if (gradient.experts < 1 || gradient.experts > most_grouped_experts || gradient.left % 8 || gradient.right % 8)
     throw std::runtime_error("grouped_weight_gradient: E <= 256 and widths that are multiples of 8 must hold");
-  if (large(gradient))
+  if (large(gradient) && has_hopper_products())
+    grouped_weight_gradient_hopper(gradient, dw, workspace, stream);
+  else if (large(gradient))
     launch<Large>(gradient, dw, workspace, stream);
   else
     launch<Small>(gradient, dw, workspace, stream);

@@ -15,6 +15,7 @@
 #include "studies/plan.h"
 #include "studies/table.h"
 #include "studies/text_table.h"
+#include "studies/together.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {
@@ -197,6 +198,10 @@ std::string summary(const Json& m) {
       m["kernels"].get<std::string>(), m["captured"].get<bool>() ? ", a step replayed from a graph" : "",
       1e-6 * m["parameters"].get<double>(), tokens, tokens / context, context, ms, m["steps"].get<int64_t>(),
       m["min_ms"].get<double>(), 1e-6 * m["tokens_per_sec"].get<double>());
+  if (m.contains("share_ms"))
+    out += fmt::format("  together  {:.4g} M tokens/s with {} runs at a time, {:.3f} of one\n",
+                       1e-3 * tokens / m["share_ms"].get<double>(), m["jobs"].get<int64_t>(),
+                       ms / m["share_ms"].get<double>());
   if (!m.contains("floor_ms")) return out;
   return out + fmt::format(
                    "  memory    {:.2f} GiB at most\n"
@@ -243,7 +248,12 @@ int bench_command(const BenchOptions& given) {
     say_what_fits(settings, subject.vocabulary, device, o.kernels == "fused");
   }
   if (o.resident) return serve(*run, subject, o, device);
-  const Json m = measured(*run, subject, o, device);
+  Json m = measured(*run, subject, o, device);
+  if (o.jobs > 1) {
+    run.reset();
+    m["jobs"] = o.jobs;
+    m["share_ms"] = 1e3 * step_seconds({settings, subject.vocabulary, device, o.kernels == "fused", o.jobs});
+  }
   std::cout << summary(m);
   if (m.contains("kernel")) std::cout << shares("kernel", m["kernel"], m["ms"]);
   if (m.contains("floor")) std::cout << shares("floor", m["floor"], m["ms"]);

@@ -15,6 +15,16 @@ namespace {
 
 using Command = std::function<int()>;
 
+// Makes 0 of auto; what is wrong with any other text that is no number above 0.
+std::string read_jobs(std::string& text) {
+  const bool automatic = text == "auto";
+  const bool digits = text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
+  if (!automatic && (!digits || text.find_first_not_of('0') == std::string::npos))
+    return fmt::format("must be auto or a number above 0 but got \"{}\"", text);
+  if (automatic) text = "0";
+  return "";
+}
+
 void add_run(CLI::App& app, RunOptions& o, Command& chosen) {
   CLI::App* run = app.add_subcommand("run", "Train every run of a study, then print its table and write its page");
   run->add_option("STUDY", o.study, "A study file, such as configs/quick.toml")->required();
@@ -24,8 +34,10 @@ void add_run(CLI::App& app, RunOptions& o, Command& chosen) {
   run->add_option("--kernels", o.kernels, "On a GPU in bf16: fused ones, or LibTorch's composition of every operation")
       ->check(CLI::IsMember({"fused", "composition"}))
       ->capture_default_str();
-  run->add_option("--jobs", o.jobs, "Runs at a time; default: one for each core, on a GPU one")
-      ->check(CLI::PositiveNumber);
+  run->add_option("--jobs", o.jobs,
+                  "Runs at a time, or auto, the default: one for each core; on a GPU as many as help and fit")
+      ->transform(CLI::Validator(read_jobs, ""))
+      ->type_name("auto|N");
   run->add_flag("--dry-run", o.dry_run, "Print runs, settings, sizes, disk and time; change nothing");
   run->add_flag("--worker", o.worker, "")->group("");
   run->callback([&] { chosen = [&o] { return run_command(o); }; });
@@ -159,6 +171,9 @@ void add_bench(CLI::App& app, BenchOptions& o, Command& chosen) {
       ->check(CLI::PositiveNumber);
   bench->add_option("--context", o.context, "Tokens in a sequence")->check(CLI::PositiveNumber);
   bench->add_option("--steps", o.steps, "Timed steps")->capture_default_str()->check(CLI::PositiveNumber);
+  bench->add_option("--jobs", o.jobs, "Also times so many runs at a time, as absorb run --jobs has them")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   bench->add_option("--precision", o.precision, "fp32 or bf16; default: training.precision");
   bench
       ->add_option("--kernels", o.kernels, "On a GPU in bf16: fused ones, or LibTorch's composition of every operation")

@@ -16,7 +16,7 @@ struct RunOptions {
   Path study, runs = "runs";
   std::vector<std::string> sets;
   std::string device = "auto";
-  int64_t jobs = 0;  // 0: one per core on a CPU, one on a GPU
+  int64_t jobs = 0;  // 0: one per core on a CPU, as many as help on a GPU
   std::string kernels = "fused";
   bool dry_run = false, worker = false;
   std::vector<std::string> argv;
@@ -71,6 +71,7 @@ struct BenchOptions {
   std::string precision;  // empty: what the settings say
   std::string kernels = "fused", device = "auto";
   int64_t tokens = 0, context = 0, steps = 50;  // 0: what the settings say
+  int64_t jobs = 1;                             // runs at a time, timed apart
   bool resident = false;
 };
 /// Times training steps on random tokens: speed, memory, the share of every kernel and of the floor. Writes no run.

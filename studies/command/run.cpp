@@ -8,6 +8,7 @@
 #include "studies/command/summary.h"
 #include "studies/display.h"
 #include "studies/estimate.h"
+#include "studies/jobs.h"
 #include "studies/work.h"
 #include "training/data/dataset.h"
 
@@ -23,18 +24,17 @@ std::vector<std::string> missing_corpora(const RunPlan& plan) {
 }
 
 int64_t default_jobs(const RunPlan& plan, at::Device device) {
-  if (device.is_cuda()) return 1;
+  if (device.is_cuda()) return runs_that_help(plan, device);
   const int64_t threads = plan.runs.empty() ? 1 : plan.runs[0].settings.training.threads;
   return std::max<int64_t>(static_cast<int64_t>(std::thread::hardware_concurrency()) / threads, 1);
 }
 
-// A GPU's jobs share it: they take about as long together as one after the other.
 std::string time_text(const RunPlan& plan, const Cost& cost, at::Device device, int64_t jobs, bool fused) {
+  const std::string with = fmt::format("with {} job{}", jobs, jobs == 1 ? "" : "s");
   if (device.is_cuda())
-    return fmt::format("{} on this {}, from a step of each arm taken now",
-                       clock_text(measured_seconds(plan, device, fused)), device_name(device));
-  return fmt::format("roughly {} on this CPU with {} job{}", clock_text(cost.seconds / static_cast<double>(jobs)), jobs,
-                     jobs == 1 ? "" : "s");
+    return fmt::format("{} on this {} {}, from steps of each arm taken now",
+                       clock_text(measured_seconds(plan, device, fused, jobs)), device_name(device), with);
+  return fmt::format("roughly {} on this CPU {}", clock_text(cost.seconds / static_cast<double>(jobs)), with);
 }
 
 void print_dry_run(const Study& study, const RunPlan& plan, at::Device device, int64_t jobs, bool fused) {
@@ -110,6 +110,7 @@ int run_command(const RunOptions& options) {
   refuse_changed_runs(plan);
   WorkOptions work_options{device,
                            jobs,
+                           device.is_cuda(),
                            options.worker,
                            options.argv,
                            worker_command(options),

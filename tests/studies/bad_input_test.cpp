@@ -99,6 +99,14 @@ TEST_F(StudyBadInput, TooLittleDisk) {
   expect_refused(run(run_arguments(file, "runs", {"--set", "training.steps=100000000"})), "MB are free");
 }
 
+TEST_F(StudyBadInput, JobsThatAreNoNumberAboveZero) {
+  for (const char* jobs : {"0", "-1", "2.5", "many", ""})
+    expect_refused(
+        run({"run", study("", "seeds = [1]").string(), "--runs", (folder / "runs").string(), "--jobs", jobs}),
+        "--jobs: must be auto or a number above 0 but got");
+  EXPECT_EQ(run({"run", study("", "seeds = [1]").string(), "--jobs", "auto", "--dry-run"}).status, 0);
+}
+
 TEST_F(StudyBadInput, CudaThatIsNotThere) {
   const auto result =
       run({"run", study("", "seeds = [1]").string(), "--runs", (folder / "runs").string(), "--device", "cuda"});

@@ -64,11 +64,13 @@ class Built {
     Tensor losses, gradient;  // [N], [all numbers] double on the CPU
     double routing_loss = 0;
   };
-  Result run(const Batch& data) const {
+  /// `early`: what multiplies the losses is known in the forward pass, as in training.
+  Result run(const Batch& data, bool early = true) const {
     const auto on = at::TensorOptions().dtype(at::kLong).device(device_);
     Pass pass{.training = true, .seed = 11, .step = at::full({}, 7, on)};
     parameters_.flat_gradient().zero_();
     const Batch here{data.tokens.to(device_), data.targets.to(device_)};
+    if (early) pass.loss_scale = (here.targets >= 0).sum().to(at::kFloat).reciprocal();
     const Tensor nats = losses()(here, pass);
     Tensor total = mean_loss(nats, here);
     Result result{nats.detach().to(at::kCPU, at::kDouble), {}};
@@ -198,6 +200,13 @@ TEST_P(FusedGpu, GivesTheSameBitsTwice) {
   const auto once = kernels.run(some_batch()), again = kernels.run(some_batch());
   EXPECT_TRUE(at::equal(once.losses, again.losses));
   EXPECT_TRUE(at::equal(once.gradient, again.gradient));
+}
+
+TEST_P(FusedGpu, GradientsFormedWithTheLossesAreThoseOfTheBackwardPass) {
+  const Built kernels(GetParam(), at::kCUDA, at::kFloat, true, true);
+  const auto early = kernels.run(some_batch()), late = kernels.run(some_batch(), /*early=*/false);
+  EXPECT_LT(relative(early.losses, late.losses), 1e-4);
+  EXPECT_LT(relative(early.gradient, late.gradient), 2e-2);  // both round softmax - onehot and its products
 }
 
 // Eight steps, with an account at every one (an ordinary step) or none (captured after three).

@@ -8,7 +8,37 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include <mutex>
+#include <shared_mutex>
+
 namespace absorb {
+namespace {
+
+// Whoever waits for the room holds the door, so that a capture isn't kept waiting by those that come later.
+std::mutex door;
+std::shared_mutex room;
+
+class Alone {
+ public:
+  Alone() {
+    const std::lock_guard at_the_door(door);
+    room.lock();
+  }
+  ~Alone() { room.unlock(); }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+};
+
+}  // namespace
+
+BesideNoCapture::BesideNoCapture() {
+  const std::lock_guard at_the_door(door);
+  room.lock_shared();
+}
+
+BesideNoCapture::~BesideNoCapture() {
+  room.unlock_shared();
+}
 
 bool can_capture(at::Device device) {
   return device.is_cuda();
@@ -19,7 +49,8 @@ struct StepGraph::Captured {
 };
 
 StepGraph::StepGraph(const std::function<void()>& work) : captured_(std::make_unique<Captured>()) {
-  // Thread-local: other runs of this process go on allocating meanwhile.
+  const Alone alone;
+  // Thread-local: the replays of other runs go on meanwhile, and what they allocate with.
   captured_->graph.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
   try {
     work();
@@ -28,12 +59,16 @@ StepGraph::StepGraph(const std::function<void()>& work) : captured_(std::make_un
       captured_->graph.capture_end();  // leaves the stream usable; what it says of the broken capture is known
     } catch (const std::exception&) {
     }
+    captured_ = nullptr;  // still alone
     throw;
   }
   captured_->graph.capture_end();
 }
 
-StepGraph::~StepGraph() = default;
+StepGraph::~StepGraph() {
+  const Alone alone;  // LibTorch's generator keeps a list of graphs, without a lock
+  captured_ = nullptr;
+}
 
 void StepGraph::replay() const {
   captured_->graph.replay();
