@@ -8,6 +8,7 @@
 #include "core/fused.h"
 #include "core/kernel_arguments.h"
 #include "core/node.h"
+#include "core/view_sink.h"
 #include "router/kernels.h"
 
 namespace absorb::fused {
@@ -47,6 +48,7 @@ struct Call {
   Tensor threshold, last;
   bool wants_factors = false;
   GradientHome packed_home, factor_homes[2];
+  ViewSink factor_sinks[2];
 };
 
 Tensor place_for(const GradientHome& home, at::IntArrayRef sizes, const Tensor& like) {
@@ -115,6 +117,8 @@ Tensors backward(const Call& call, const Tensor& gradient) {
     b.d_choices = factor_gradient(out[2]);
   }
   kernels::attend_backward(b, stream_for(d_out));
+  for (std::size_t i = 1; i < 3; ++i)
+    if (out[i].defined() && call.factor_sinks[i - 1].leave(out[i])) out[i] = Tensor();
   return out;
 }
 
@@ -176,6 +180,8 @@ Tensor attend(const AttendInput& in, const Routing* routing, const Pass& pass) {
   if (items_factor.defined()) {
     call->factor_homes[0] = gradient_home(items_factor, pass);
     call->factor_homes[1] = gradient_home(choices_factor, pass);
+    call->factor_sinks[0] = ViewSink(items_factor);
+    call->factor_sinks[1] = ViewSink(choices_factor);
     call->factors.items = items_factor.detach();
     call->factors.choices = choices_factor.detach();
   }

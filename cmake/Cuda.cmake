@@ -23,5 +23,6 @@ if(absorb_cuda)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)  # CMake 3.25 knows nvcc's C++17 at most
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_EXTENSIONS OFF)
+  list(PREPEND CMAKE_CUDA_COMPILER_LAUNCHER "${CMAKE_SOURCE_DIR}/cmake/keep_ptxas_report")
 endif()
 message(STATUS "CUDA kernels: ${absorb_cuda}")

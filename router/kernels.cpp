@@ -4,8 +4,9 @@
 
 #include "core/kernel_arguments.h"
 #include "core/node.h"
+#include "core/view_sink.h"
 #include "router/cuda/balance.cuh"
-#include "router/cuda/mean_weight.cuh"
+#include "router/cuda/sparsity.cuh"
 #include "router/cuda/top_k.cuh"
 
 namespace absorb {
@@ -26,6 +27,26 @@ Tensor factor_of(const Tensor& x, const Scores& scores) {
 Tensor numbers_of(const Tensor& x) {
   return x.defined() ? x.to(at::kFloat).contiguous() : x;
 }
+
+// Where the gradient of a factor goes: added to what attention left in `left`, or a new tensor.
+class FactorPlace {
+ public:
+  FactorPlace(const Tensor& factor, const Tensor& left) : to_(left), add_(left.defined()) {
+    if (!add_)  // [B,T,G,R] in memory, as the products before the factors have it
+      to_ = empty_like_on(factor, {factor.size(0), factor.size(2), factor.size(1), factor.size(3)}, at::kBFloat16)
+                .transpose(1, 2);
+  }
+  bool shares(const FactorPlace& other) const { return to_.const_data_ptr() == other.to_.const_data_ptr(); }
+  kernels::FactorGradient call() const {
+    return {{write<Bf16>(to_), to_.stride(0), to_.stride(2), to_.stride(1)}, add_};
+  }
+  // For autograd, which has nothing to do where the gradient is in its place.
+  Tensor returned() const { return add_ ? Tensor() : to_; }
+
+ private:
+  Tensor to_;
+  bool add_;
+};
 
 }  // namespace
 
@@ -69,9 +90,15 @@ KeepTop top_k_by_kernel(const Factors& factors, int64_t k, bool self) {
   return keep;
 }
 
-Tensor mean_sigmoid_by_kernel(const Factors& factors) {
+bool has_sparsity_kernel(const Routing& routing) {
+  return std::holds_alternative<KeepAll>(routing.keep) && routing.weight == Weight::sigmoid &&
+         routing.gradient == Gradient::weights && has_factors_for_kernels(routing.scores);
+}
+
+Tensor sparsity_by_kernel(const Routing& routing, double target) {
+  const Factors factors = factors_for_kernels(routing.scores);
   const Tensor items = factors.items.detach(), choices = factors.choices.detach();
-  kernels::MeanWeight call;
+  kernels::Sparsity call;
   call.batch = static_cast<int>(items.size(0));
   call.heads = static_cast<int>(items.size(1));
   call.items = static_cast<int>(items.size(2));
@@ -81,25 +108,24 @@ Tensor mean_sigmoid_by_kernel(const Factors& factors) {
   call.factor = static_cast<float>(factors.factor);
   call.scale = read<float>(factors.scale);
   call.shift = read<float>(factors.shift);
-  const Tensor mean = empty_like_on(items, {}, at::kFloat);
-  const Tensor workspace = empty_like_on(items, {kernels::mean_weight_workspace(call)}, at::kFloat);
-  kernels::mean_weight_forward(call, write<float>(workspace), write<float>(mean), stream_for(items));
+  call.target = static_cast<float>(target);
+  const Tensor mean = empty_like_on(items, {}, at::kFloat), penalty = empty_like_on(items, {}, at::kFloat);
+  const Tensor workspace = empty_like_on(items, {kernels::sparsity_workspace(call)}, at::kFloat);
+  kernels::sparsity_forward(call, {write<float>(workspace), write<float>(mean), write<float>(penalty)},
+                            stream_for(items));
   // `items` to `shift` are what `call` points to.
-  record({mean}, {factors.items, factors.choices},
-         [call, items, choices, scale = factors.scale, shift = factors.shift](const Tensors& gradients) -> Tensors {
-           const Tensor coefficient = gradients[0].to(at::kFloat);
-           const auto fresh = [&](const Tensor& x) {
-             return empty_like_on(x, {x.size(0), x.size(2), x.size(1), x.size(3)}, at::kBFloat16).transpose(1, 2);
-           };
-           const Tensor d_items = fresh(items), d_choices = fresh(choices);
-           const auto view = [](const Tensor& x) {
-             return kernels::MutableView{write<Bf16>(x), x.stride(0), x.stride(2), x.stride(1)};
-           };
-           kernels::mean_weight_backward(call, read<float>(coefficient), view(d_items), view(d_choices),
-                                         stream_for(d_items));
-           return {d_items, d_choices};
-         });
-  return mean;
+  record(
+      {penalty}, {factors.items, factors.choices},
+      [call, mean, items, choices, scale = factors.scale, shift = factors.shift, items_sink = ViewSink(factors.items),
+       choices_sink = ViewSink(factors.choices)](const Tensors& gradients) -> Tensors {
+        const Tensor gradient = gradients[0].to(at::kFloat);
+        FactorPlace d_items(items, items_sink.left()), d_choices(choices, choices_sink.left());
+        if (d_items.shares(d_choices)) d_choices = FactorPlace(choices, {});  // one tensor is both factors
+        kernels::sparsity_backward(call, {read<float>(gradient), read<float>(mean), d_items.call(), d_choices.call()},
+                                   stream_for(items));
+        return {d_items.returned(), d_choices.returned()};
+      });
+  return penalty;
 }
 
 Tensor load_balance_by_kernel(const Routing& routing) {

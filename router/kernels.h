@@ -21,8 +21,12 @@ Factors factors_for_kernels(const Scores& scores);
 bool has_top_k_kernel(const Scores& scores);
 /// top_k() over the choices c <= t, from fp32 scores that are never stored.
 KeepTop top_k_by_kernel(const Factors& factors, int64_t k, bool self);
-/// Mean of sigmoid(score) over all T x T entries: a float scalar, differentiable in the factors.
-Tensor mean_sigmoid_by_kernel(const Factors& factors);
+
+/// Whether a kernel computes the sparsity penalty of this routing: a sigmoid that keeps all, in a pass that runs them.
+bool has_sparsity_kernel(const Routing& routing);
+/// relu(target - (1 - mean weight))^2 (router/losses/sparsity.h): a float scalar, differentiable in the scores'
+/// factors.
+Tensor sparsity_by_kernel(const Routing& routing, double target);
 
 /// Whether a kernel computes the load balance of this routing: a budget of at most 64 experts, in a pass that runs
 /// them.

@@ -2,25 +2,32 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "router/cuda/balance.cuh"
-#include "router/cuda/mean_weight.cuh"
+#include "router/cuda/sparsity.cuh"
 #include "router/cuda/top_k.cuh"
 
 namespace absorb::kernels {
+namespace {
+
+[[noreturn]] void no_kernels() {
+  user_error("{}: install one and build again, or use --device cpu", why_no_cuda());
+}
+
+}  // namespace
 
 int64_t most_top_keys_items(int64_t) {
   return 0;
 }
 void top_keys(const TopKeys&, float*, int32_t*, void*) {
-  user_error("{}: install one and build again, or use --device cpu", why_no_cuda());
+  no_kernels();
 }
 
-int64_t mean_weight_workspace(const MeanWeight&) {
+int64_t sparsity_workspace(const Sparsity&) {
   no_kernels();
 }
-void mean_weight_forward(const MeanWeight&, float*, float*, void*) {
+void sparsity_forward(const Sparsity&, const SparsityForward&, void*) {
   no_kernels();
 }
-void mean_weight_backward(const MeanWeight&, const float*, const MutableView&, const MutableView&, void*) {
+void sparsity_backward(const Sparsity&, const SparsityBackward&, void*) {
   no_kernels();
 }
 int64_t balance_workspace(const Balance&) {

@@ -94,7 +94,8 @@ Routing Route::operator()(const RouterInput& input, Pass& pass) const {
     if (!pass.training || loss.coefficient == 0) continue;
     Routing seen = routing;
     if (loss.router_only && !settings_.detach_input) seen.scores = score(detached(input), pass);
-    pass.losses[site_ + '/' + loss.name] = loss.loss->loss(seen, input, task_) * loss.coefficient;
+    const Tensor value = loss.loss->loss(seen, input, task_);
+    pass.losses[site_ + '/' + loss.name] = loss.coefficient == 1 ? value : value * loss.coefficient;
   }
   leave_notes(input, routing, pass);
   return routing;

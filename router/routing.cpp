@@ -105,9 +105,6 @@ Tensor log_weights(const Routing& routing, const Tensor& dense_scores) {
 }
 
 Tensor mean_weight(const Routing& routing) {
-  if (std::holds_alternative<KeepAll>(routing.keep) && routing.weight == Weight::sigmoid &&
-      routing.gradient == Gradient::weights && has_factors_for_kernels(routing.scores))
-    return mean_sigmoid_by_kernel(factors_for_kernels(routing.scores));
   Routing seen = routing;
   seen.visible = Visible::all;
   return weights(seen).mean();

@@ -36,9 +36,6 @@ void adamw_step(const AdamWStep&, void*) {
 size_t adamw_bytes() {
   no_kernels();
 }
-void gradient_norm(const AdamWStep&, void*) {
-  no_kernels();
-}
 
 }  // namespace kernels
 }  // namespace absorb

@@ -3,38 +3,22 @@
 #pragma once
 
 #include "attention/cuda/attend_backward.cuh"
+#include "attention/cuda/attend_keys.cuh"
 
 namespace absorb::kernels::attend {
 
 /// As ForwardPlan.
 template <int D, int R>
 struct QueryPlan {
-  static constexpr int halves = 1;
+  static constexpr int width = D, rank = R;
   static constexpr int chunk = D == 128 || (D == 64 && R > 0) || R == 64 ? 16 : 32;  // keys at a time
   static constexpr bool hold_q = D < 128, hold_d_out = D < 128, hold_items = D < 128 && R != 16;
   static constexpr int fewest = D == 128 || (D == 64 && R == 64) ? 2 : 3;
   static constexpr int stages = D == 128 ? 1 : 2;  // of keys, values and choices
-  static constexpr int rows = 64 * halves;
   static constexpr int wide = tile_columns * D * 2, narrow = tile_columns * R * 2;
-  static constexpr int q = 0, d_out = halves * wide, k = 2 * halves * wide, v = k + stages * wide;
-  static constexpr int items = v + stages * wide, choices = items + halves * narrow, bytes = choices + stages * narrow;
+  static constexpr int q = 0, d_out = wide, k = 2 * wide, v = k + stages * wide;
+  static constexpr int items = v + stages * wide, choices = items + narrow, bytes = choices + stages * narrow;
 };
-
-template <int D, int R>
-__device__ __forceinline__ void load_keys(const AttendBackward& call, const Place& place, uint32_t shared, int j) {
-  using Plan = QueryPlan<D, R>;
-  const int first = j * tile_columns, valid = rows_left(call.shape.items, first, tile_columns);
-  const int stage = j % Plan::stages;
-  tile::load_tile<D, tile_columns, threads>(shared + Plan::k + stage * Plan::wide, rows_of(call.k, place, first),
-                                            call.k.item, valid, D);
-  tile::load_tile<D, tile_columns, threads>(shared + Plan::v + stage * Plan::wide, rows_of(call.v, place, first),
-                                            call.v.item, valid, D);
-  if constexpr (R > 0)
-    tile::load_tile<R, tile_columns, threads>(shared + Plan::choices + stage * Plan::narrow,
-                                              rows_of(call.gate.choices, place, first), call.gate.choices.item, valid,
-                                              call.shape.rank);
-  tile::commit_copies();
-}
 
 /// The dot product of 8 bf16 with 8 others.
 __device__ __forceinline__ float dot8(uint4 a, uint4 b) {
@@ -73,103 +57,106 @@ __device__ __forceinline__ void sum_delta(float (&delta)[2], const View& out, co
   }
 }
 
+/// A warp's 16 queries.
+template <int D, int R, Mode M>
+class BackwardQueries {
+  using Plan = QueryPlan<D, R>;
+  static constexpr int blocks = Plan::chunk / 8, rank = R == 0 ? 16 : R;
+
+ public:
+  __device__ __forceinline__ BackwardQueries(const AttendBackward& call, const Warp& warp, uint32_t shared)
+      : call_(call),
+        warp_(warp),
+        top_(R > 0 && call.gate.threshold != nullptr),
+        to_factors_(R > 0 && call.d_items.data != nullptr),
+        lines_(lines_of<R, M>(call.gate, warp.place.head)),
+        drop_(drop_of(call.dropout, call.stay, call.shape, warp.place)),
+        softmax_scale_(rsqrtf(static_cast<float>(D))),
+        q_{tile::across_address<D>(shared + Plan::q + warp.row * D * 2, warp.lane), {}},
+        d_out_{tile::across_address<D>(shared + Plan::d_out + warp.row * D * 2, warp.lane), {}},
+        items_{tile::across_address<rank>(shared + Plan::items + warp.row * R * 2, warp.lane), {}} {
+    const int sequence = call.shape.items;
+    sum_delta<D>(stats_.delta_, call.out, call.d_out, call.delta, warp.place, warp.own(), sequence, warp.lane);
+    stats_.load_lse(call.lse + warp.place.pair * sequence, warp.own(), sequence, warp.lane);
+    clear(d_q_);
+    clear(d_items_);
+  }
+
+  /// Once their tiles have arrived.
+  __device__ __forceinline__ void hold() {
+    q_.hold();
+    d_out_.hold();
+    items_.hold();
+  }
+
+  __device__ __forceinline__ void visit(const Keys& keys) {
+    float s[blocks][4], g[blocks][4], x[blocks][4];
+    tile::products(s, q_, tile::down_address<D>(keys.k, warp_.lane));
+    tile::products(x, d_out_, tile::down_address<D>(keys.v, warp_.lane));
+    if constexpr (R > 0) tile::products(g, items_, tile::down_address<R>(keys.choices, warp_.lane));
+    const Elements elements = elements_of(g, keys.first);
+    differentiate<M>(s, g, x, stats_, elements, softmax_scale_ * score::log2_e, drop_.scale);
+    tile::accumulate<D>(d_q_, s, tile::across_address<D>(keys.k, warp_.lane));
+    if constexpr (R > 0)
+      if (to_factors_) tile::accumulate<R>(d_items_, g, tile::across_address<R>(keys.choices, warp_.lane));
+  }
+
+  __device__ __forceinline__ void store(unsigned char* memory) {
+    store_own<D>(d_q_, softmax_scale_, memory + Plan::q, call_.d_q, warp_, D);
+    if constexpr (R > 0)
+      if (to_factors_)
+        store_own<R>(d_items_, score_factor<M>(lines_.score, D), memory + Plan::items, call_.d_items, warp_,
+                     call_.shape.rank);
+  }
+
+ private:
+  /// Which elements count; dot products become what the sigmoid takes.
+  __device__ __forceinline__ Elements elements_of(float (&g)[blocks][4], int first_key) const {
+    const bool reaches_future = first_key + Plan::chunk - 1 > warp_.own();
+    Elements elements = {~0u, ~0u, ~0u, reaches_future, top_, drop_.on};
+    if constexpr (R > 0) {
+      if (top_)
+        elements.keep<M>(kept_by_row(g, lines_.score, call_.gate, warp_.place, call_.shape.items, warp_.own(),
+                                     first_key, warp_.lane));
+      make_scores(g, lines_.weight);
+    }
+    if (reaches_future) elements.seen &= causal_bits<blocks, false>(warp_.own() - first_key, warp_.lane);
+    if (elements.drops) elements.stay = stay_bits<blocks, false>(drop_, warp_.own(), first_key, warp_.lane);
+    return elements;
+  }
+
+  const AttendBackward& call_;
+  const Warp& warp_;
+  bool top_, to_factors_;
+  Lines lines_;
+  Drop drop_;
+  float softmax_scale_;
+  tile::Left<D, Plan::hold_q> q_;
+  tile::Left<D, Plan::hold_d_out> d_out_;
+  tile::Left<rank, Plan::hold_items && (R > 0)> items_;
+  RowStats stats_;
+  float d_q_[D / 8][4], d_items_[R / 8 + (R == 0)][4];
+};
+
 template <int D, int R, Mode M>
 __global__ void __launch_bounds__(threads, QueryPlan<D, R>::fewest)
     query_kernel(const __grid_constant__ AttendBackward call) {
   using Plan = QueryPlan<D, R>;
-  constexpr int blocks = Plan::chunk / 8, halves = Plan::halves, rank = R == 0 ? 16 : R;
   extern __shared__ __align__(1024) unsigned char memory[];
   const uint32_t shared = tile::shared_address(memory);
-  const Place place = place_of<Plan::rows>(call.shape, true);
-  const int lane = static_cast<int>(threadIdx.x) % 32, row0 = static_cast<int>(threadIdx.x) / 32 * 16 * halves;
-  const int items = call.shape.items, first = place.tile * Plan::rows, valid = rows_left(items, first, Plan::rows);
-  const int first_query = first + row0;  // of this warp
-
-  tile::load_tile<D, Plan::rows, threads>(shared + Plan::q, rows_of(call.q, place, first), call.q.item, valid, D);
-  tile::load_tile<D, Plan::rows, threads>(shared + Plan::d_out, rows_of(call.d_out, place, first), call.d_out.item,
-                                          valid, D);
+  const Warp warp(call.shape, true);
+  const int items = call.shape.items;
+  load_rows<D>(shared + Plan::q, call.q, warp.place, warp.first, items, D);
+  load_rows<D>(shared + Plan::d_out, call.d_out, warp.place, warp.first, items, D);
   if constexpr (R > 0)
-    tile::load_tile<R, Plan::rows, threads>(shared + Plan::items, rows_of(call.gate.items, place, first),
-                                            call.gate.items.item, valid, call.shape.rank);
-  load_keys<D, R>(call, place, shared, 0);
-
-  RowStats stats[halves];
-  const bool top = R > 0 && call.gate.threshold != nullptr, to_factors = R > 0 && call.d_items.data != nullptr;
-#pragma unroll
-  for (int half = 0; half < halves; ++half) {
-    const int query = first_query + 16 * half;
-    sum_delta<D>(stats[half].delta_, call.out, call.d_out, call.delta, place, query, items, lane);
-    stats[half].load_lse(call.lse + place.pair * items, query, items, lane);
-  }
-  score::Line line = {1, 0};
-  if constexpr (R > 0) line = score::line_of(call.gate.factor, call.gate.scale, call.gate.shift, place.head);
-  const score::Line weight_line = sigmoid_line<M>(line, call.gate.sigmoid);
-  const Drop drop = drop_of(call.dropout, call.stay, call.shape, place);
-  const float softmax_scale = rsqrtf(static_cast<float>(D)), to_base2 = softmax_scale * score::log2_e;
-  tile::Left<D, halves, Plan::hold_q> q = {tile::across_address<D>(shared + Plan::q + row0 * D * 2, lane), {}};
-  tile::Left<D, halves, Plan::hold_d_out> d_out = {tile::across_address<D>(shared + Plan::d_out + row0 * D * 2, lane),
-                                                   {}};
-  tile::Left<rank, halves, Plan::hold_items && (R > 0)> left = {
-      tile::across_address<rank>(shared + Plan::items + row0 * R * 2, lane), {}};
-  float d_q[halves][D / 8][4], d_items[halves][R / 8 + (R == 0)][4];
-  clear(d_q);
-  clear(d_items);
+    load_rows<R>(shared + Plan::items, call.gate.items, warp.place, warp.first, items, call.shape.rank);
+  load_keys<Plan>(call, warp.place, shared, 0);
+  BackwardQueries<D, R, M> queries(call, warp, shared);
   tile::wait_copies<0>();
   __syncthreads();
-  q.hold();
-  d_out.hold();
-  left.hold();
-
-  const int tiles = tiles_of(first + valid, tile_columns);
-  for (int j = 0; j < tiles; ++j) {
-    if (Plan::stages == 1 && j > 0) {
-      __syncthreads();
-      load_keys<D, R>(call, place, shared, j);
-    }
-    tile::wait_copies<0>();
-    __syncthreads();
-    if (Plan::stages == 2 && j + 1 < tiles) load_keys<D, R>(call, place, shared, j + 1);
-    const uint32_t k_tile = shared + Plan::k + j % Plan::stages * Plan::wide, v_tile = k_tile + Plan::v - Plan::k;
-    const uint32_t choices_tile = shared + Plan::choices + j % Plan::stages * Plan::narrow;
-#pragma unroll 1
-    for (int start = 0; start < tile_columns; start += Plan::chunk) {
-      const int first_key = j * tile_columns + start;
-      if (first_key > first_query + 16 * halves - 1) break;
-      float s[halves][blocks][4], g[halves][blocks][4], x[halves][blocks][4];
-      tile::products(s, q, tile::down_address<D>(k_tile + start * D * 2, lane));
-      tile::products(x, d_out, tile::down_address<D>(v_tile + start * D * 2, lane));
-      if constexpr (R > 0) {
-        tile::products(g, left, tile::down_address<R>(choices_tile + start * R * 2, lane));
-      }
-#pragma unroll
-      for (int half = 0; half < halves; ++half) {
-        const int query = first_query + 16 * half;
-        Elements elements = {~0u, ~0u, ~0u, first_key + Plan::chunk - 1 > query, top, drop.on};
-        if constexpr (R > 0) {
-          if (top) elements.keep<M>(kept_by_row(g[half], line, call.gate, place, items, query, first_key, lane));
-          make_scores(g[half], weight_line);
-        }
-        if (first_key + Plan::chunk - 1 > query) elements.seen &= causal_bits<blocks, false>(query - first_key, lane);
-        if (elements.drops) elements.stay = stay_bits<blocks, false>(drop, query, first_key, lane);
-        differentiate<M>(s[half], g[half], x[half], stats[half], elements, to_base2, drop.scale);
-      }
-      tile::accumulate<D>(d_q, s, tile::across_address<D>(k_tile + start * D * 2, lane));
-      if constexpr (R > 0)
-        if (to_factors) tile::accumulate<R>(d_items, g, tile::across_address<R>(choices_tile + start * R * 2, lane));
-    }
-  }
-#pragma unroll
-  for (int half = 0; half < halves; ++half) {
-    const int row = row0 + 16 * half;
-    store_rows<D>(d_q[half], softmax_scale, softmax_scale, memory + Plan::q + row * D * 2,
-                  rows_of(call.d_q, place, first + row), call.d_q.item, valid - row, D, lane);
-    if constexpr (R > 0)
-      if (to_factors) {
-        const float factor = score_factor<M>(line, D);
-        store_rows<R>(d_items[half], factor, factor, memory + Plan::items + row * R * 2,
-                      rows_of(call.d_items, place, first + row), call.d_items.item, valid - row, call.shape.rank, lane);
-      }
-  }
+  queries.hold();
+  each_keys<Plan>(call, warp, shared, [&](const Keys& keys) { queries.visit(keys); });
+  queries.store(memory);
 }
 
 template <int D>
@@ -178,7 +165,7 @@ struct LaunchQueries {
   static void run(const AttendBackward& call, void* stream) {
     using Plan = QueryPlan<D, R>;
     cudaFuncSetAttribute(query_kernel<D, R, M>, cudaFuncAttributeMaxDynamicSharedMemorySize, Plan::bytes);
-    query_kernel<D, R, M><<<blocks_of<Plan::rows>(call.shape), threads, Plan::bytes, stream_of(stream)>>>(call);
+    query_kernel<D, R, M><<<blocks_of<tile_rows>(call.shape), threads, Plan::bytes, stream_of(stream)>>>(call);
     check_launch("attend_backward, query pass");
   }
 };

@@ -1,4 +1,4 @@
-// The forward kernel: a block takes 64 or 128 queries of one head and goes over the keys up to its last with an online
+// The forward kernel: a block takes 64 queries of one head and goes over the keys up to its last with an online
 // softmax. Surprising: the highest logit that exponentials are taken against follows only when it is left behind by
 // more than 2^8, which spares most of the rescaling; the result doesn't depend on it. For .cu files alone; one file per
 // head size instantiates it.
@@ -6,42 +6,24 @@
 
 #include <cuda_runtime.h>
 
-#include "attention/cuda/attend_tile.cuh"
+#include "attention/cuda/attend_keys.cuh"
 #include "core/cuda/launch.cuh"
 
 namespace absorb::kernels::attend {
 
-/// How a kernel spends registers and shared memory: chosen by measurement (docs/performance.md). Two halves, 32 rows a
-/// warp, read shared memory half as often but leave too few warps to hide latencies.
+/// Chosen by measurement (docs/performance.md).
 template <int D, int R>
 struct ForwardPlan {
-  static constexpr int halves = 1;
+  static constexpr int width = D, rank = R;
   static constexpr int chunk = 32;                                          // keys at a time
-  static constexpr bool hold_q = D < 128 && R == 0, hold_items = true;      // in registers
+  static constexpr bool hold_q = D < 128 && R == 0;                         // in registers
   static constexpr int fewest = D == 128 ? 2 : D == 64 && R == 64 ? 3 : 4;  // blocks a multiprocessor must hold
   static constexpr int stages = D == 128 && R == 64 ? 1 : 2;                // of keys, values and choices; 99 KB in all
-  static constexpr int rows = 64 * halves;
   static constexpr int wide = tile_columns * D * 2, narrow = tile_columns * R * 2;
   // Byte offsets.
-  static constexpr int q = 0, k = halves * wide, v = k + stages * wide, items = v + stages * wide;
-  static constexpr int choices = items + halves * narrow, bytes = choices + stages * narrow;
+  static constexpr int q = 0, k = wide, v = k + stages * wide, items = v + stages * wide;
+  static constexpr int choices = items + narrow, bytes = choices + stages * narrow;
 };
-
-template <int D, int R>
-__device__ __forceinline__ void load_keys(const AttendForward& call, const Place& place, uint32_t shared, int j) {
-  using Plan = ForwardPlan<D, R>;
-  const int first = j * tile_columns, valid = rows_left(call.shape.items, first, tile_columns),
-            stage = j % Plan::stages;
-  tile::load_tile<D, tile_columns, threads>(shared + Plan::k + stage * Plan::wide, rows_of(call.k, place, first),
-                                            call.k.item, valid, D);
-  if constexpr (R > 0)
-    tile::load_tile<R, tile_columns, threads>(shared + Plan::choices + stage * Plan::narrow,
-                                              rows_of(call.gate.choices, place, first), call.gate.choices.item, valid,
-                                              call.shape.rank);
-  tile::load_tile<D, tile_columns, threads>(shared + Plan::v + stage * Plan::wide, rows_of(call.v, place, first),
-                                            call.v.item, valid, D);
-  tile::commit_copies();
-}
 
 /// What a thread knows of its two query rows.
 struct RowState {
@@ -114,111 +96,116 @@ __device__ __forceinline__ void exponentials(RowState& state, float (&s)[Blocks]
   }
 }
 
+/// A warp's 16 queries.
+template <int D, int R, Mode M>
+class ForwardQueries {
+  using Plan = ForwardPlan<D, R>;
+  static constexpr int blocks = Plan::chunk / 8, rank = R == 0 ? 16 : R;
+
+ public:
+  __device__ __forceinline__ ForwardQueries(const AttendForward& call, const Warp& warp, uint32_t shared)
+      : call_(call),
+        warp_(warp),
+        top_(R > 0 && call.gate.threshold != nullptr),
+        lines_(lines_of<R, M>(call.gate, warp.place.head)),
+        drop_(drop_of(call.dropout, call.stay, call.shape, warp.place)),
+        to_base2_(rsqrtf(static_cast<float>(D)) * score::log2_e),
+        unit_(M == Mode::log_bias ? 1.0f : to_base2_),
+        q_{tile::across_address<D>(shared + Plan::q + warp.row * D * 2, warp.lane), {}},
+        items_{tile::across_address<rank>(shared + Plan::items + warp.row * R * 2, warp.lane), {}} {
+    clear(out_);
+  }
+
+  /// Once their tiles have arrived.
+  __device__ __forceinline__ void hold() {
+    q_.hold();
+    items_.hold();
+  }
+
+  __device__ __forceinline__ void visit(const Keys& keys) {
+    float s[blocks][4], g[blocks][4];
+    tile::products(s, q_, tile::down_address<D>(keys.k, warp_.lane));
+    uint32_t seen = ~0u;
+    if constexpr (R > 0) {
+      tile::products(g, items_, tile::down_address<R>(keys.choices, warp_.lane));
+      seen = gate(s, g, keys.first);
+    }
+    const bool reaches_future = keys.first + Plan::chunk - 1 > warp_.own();
+    if (reaches_future) seen &= causal_bits<blocks, false>(warp_.own() - keys.first, warp_.lane);
+    if (reaches_future || (M != Mode::post_softmax && top_)) keep_only(s, seen, -INFINITY);
+    follow(state_, s, out_, unit_);
+    exponentials<M>(state_, s, g, unit_);
+    if (drop_.on) keep_only(s, stay_bits<blocks, false>(drop_, warp_.own(), keys.first, warp_.lane), 0.0f);
+    tile::accumulate<D>(out_, s, tile::across_address<D>(keys.v, warp_.lane));
+  }
+
+  __device__ __forceinline__ void store(unsigned char* memory) {
+    float factor[2];
+#pragma unroll
+    for (int side = 0; side < 2; ++side) {
+      float sum = state_.sum[side];
+      sum += __shfl_xor_sync(~0u, sum, 1);
+      sum += __shfl_xor_sync(~0u, sum, 2);
+      factor[side] = sum > 0 ? drop_.scale / sum : 0.0f;
+      const int query = warp_.own() + warp_.lane / 4 + side * 8;
+      if (warp_.lane % 4 == 0 && query < call_.shape.items)
+        call_.lse[warp_.place.pair * call_.shape.items + query] =
+            sum > 0 ? state_.base[side] / score::log2_e + logf(sum) : -INFINITY;
+    }
+    store_rows<D>(out_, factor[0], factor[1], memory + Plan::q + warp_.row * D * 2,
+                  rows_of(call_.out, warp_.place, warp_.own()), call_.out.item, warp_.valid - warp_.row, D, warp_.lane);
+  }
+
+ private:
+  /// The gate's part of the logits and of what multiplies their exponentials; what a budget lets a softmax see.
+  __device__ __forceinline__ uint32_t gate(float (&s)[blocks][4], float (&g)[blocks][4], int first_key) const {
+    uint32_t kept = ~0u;
+    if (top_)
+      kept =
+          kept_by_row(g, lines_.score, call_.gate, warp_.place, call_.shape.items, warp_.own(), first_key, warp_.lane);
+    make_scores(g, lines_.weight);
+    gate_logits<M>(s, g, to_base2_);
+    if (M != Mode::post_softmax) return kept;
+    if (top_) keep_only(g, kept, 0.0f);
+    return ~0u;
+  }
+
+  const AttendForward& call_;
+  const Warp& warp_;
+  bool top_;
+  Lines lines_;
+  Drop drop_;
+  float to_base2_, unit_;
+  tile::Left<D, Plan::hold_q> q_;
+  tile::Left<rank, (R > 0)> items_;
+  RowState state_;
+  float out_[D / 8][4];
+};
+
 template <int D, int R, Mode M>
 __global__ void __launch_bounds__(threads, ForwardPlan<D, R>::fewest)
     forward_kernel(const __grid_constant__ AttendForward call) {
   using Plan = ForwardPlan<D, R>;
-  constexpr int blocks = Plan::chunk / 8, halves = Plan::halves;
   extern __shared__ __align__(1024) unsigned char memory[];
   const uint32_t shared = tile::shared_address(memory);
-  const Place place = place_of<Plan::rows>(call.shape, true);
-  const int lane = static_cast<int>(threadIdx.x) % 32, row0 = static_cast<int>(threadIdx.x) / 32 * 16 * halves;
-  const int items = call.shape.items, first = place.tile * Plan::rows, valid = rows_left(items, first, Plan::rows);
-  const int first_query = first + row0;  // of this warp
-
-  tile::load_tile<D, Plan::rows, threads>(shared, rows_of(call.q, place, first), call.q.item, valid, D);
+  const Warp warp(call.shape, true);
+  load_rows<D>(shared + Plan::q, call.q, warp.place, warp.first, call.shape.items, D);
   if constexpr (R > 0)
-    tile::load_tile<R, Plan::rows, threads>(shared + Plan::items, rows_of(call.gate.items, place, first),
-                                            call.gate.items.item, valid, call.shape.rank);
-  load_keys<D, R>(call, place, shared, 0);
-
-  RowState states[halves];
-  score::Line line = {1, 0};
-  const bool top = R > 0 && call.gate.threshold != nullptr;
-  if constexpr (R > 0) line = score::line_of(call.gate.factor, call.gate.scale, call.gate.shift, place.head);
-  const score::Line weight_line = sigmoid_line<M>(line, call.gate.sigmoid);
-  const Drop drop = drop_of(call.dropout, call.stay, call.shape, place);
-  const float to_base2 = rsqrtf(static_cast<float>(D)) * score::log2_e;
-  const float unit = M == Mode::log_bias ? 1.0f : to_base2;
-  tile::Left<D, halves, Plan::hold_q> q = {tile::across_address<D>(shared + row0 * D * 2, lane), {}};
-  tile::Left<R == 0 ? 16 : R, halves, Plan::hold_items && (R > 0)> left = {
-      tile::across_address < R == 0 ? 16 : R > (shared + Plan::items + row0 * R * 2, lane), {}};
-  float out[halves][D / 8][4];
-  clear(out);
+    load_rows<R>(shared + Plan::items, call.gate.items, warp.place, warp.first, call.shape.items, call.shape.rank);
+  load_keys<Plan>(call, warp.place, shared, 0);
+  ForwardQueries<D, R, M> queries(call, warp, shared);
   tile::wait_copies<0>();
   __syncthreads();
-  q.hold();
-  left.hold();
-
-  const int tiles = tiles_of(first + valid, tile_columns);
-  for (int j = 0; j < tiles; ++j) {
-    if (Plan::stages == 1 && j > 0) {
-      __syncthreads();
-      load_keys<D, R>(call, place, shared, j);
-    }
-    tile::wait_copies<0>();
-    __syncthreads();
-    if (Plan::stages == 2 && j + 1 < tiles) load_keys<D, R>(call, place, shared, j + 1);
-    const uint32_t k_tile = shared + Plan::k + j % Plan::stages * Plan::wide, v_tile = k_tile + Plan::v - Plan::k;
-    const uint32_t choices_tile = shared + Plan::choices + j % Plan::stages * Plan::narrow;
-#pragma unroll 1
-    for (int start = 0; start < tile_columns; start += Plan::chunk) {
-      const int first_key = j * tile_columns + start;
-      if (first_key > first_query + 16 * halves - 1) break;
-      float s[halves][blocks][4], g[halves][blocks][4];
-      tile::products(s, q, tile::down_address<D>(k_tile + start * D * 2, lane));
-      if constexpr (R > 0) {
-        tile::products(g, left, tile::down_address<R>(choices_tile + start * R * 2, lane));
-      }
-#pragma unroll
-      for (int half = 0; half < halves; ++half) {
-        const int query = first_query + 16 * half;
-        uint32_t seen = ~0u;
-        if constexpr (R > 0) {
-          uint32_t kept = ~0u;
-          if (top) kept = kept_by_row(g[half], line, call.gate, place, items, query, first_key, lane);
-          make_scores(g[half], weight_line);
-          gate_logits<M>(s[half], g[half], to_base2);
-          if (M != Mode::post_softmax)
-            seen = kept;
-          else if (top)
-            keep_only(g[half], kept, 0.0f);
-        }
-        const bool reaches_future = first_key + Plan::chunk - 1 > query;
-        if (reaches_future) seen &= causal_bits<blocks, false>(query - first_key, lane);
-        if (reaches_future || (M != Mode::post_softmax && top)) keep_only(s[half], seen, -INFINITY);
-        follow(states[half], s[half], out[half], unit);
-        exponentials<M>(states[half], s[half], g[half], unit);
-        if (drop.on) keep_only(s[half], stay_bits<blocks, false>(drop, query, first_key, lane), 0.0f);
-      }
-      tile::accumulate<D>(out, s, tile::across_address<D>(v_tile + start * D * 2, lane));
-    }
-  }
-
-#pragma unroll
-  for (int half = 0; half < halves; ++half) {
-    float factor[2];
-#pragma unroll
-    for (int side = 0; side < 2; ++side) {
-      float sum = states[half].sum[side];
-      sum += __shfl_xor_sync(~0u, sum, 1);
-      sum += __shfl_xor_sync(~0u, sum, 2);
-      factor[side] = sum > 0 ? drop.scale / sum : 0.0f;
-      const int query = first_query + 16 * half + lane / 4 + side * 8;
-      if (lane % 4 == 0 && query < items)
-        call.lse[place.pair * items + query] =
-            sum > 0 ? states[half].base[side] / score::log2_e + logf(sum) : -INFINITY;
-    }
-    store_rows<D>(out[half], factor[0], factor[1], memory + (row0 + 16 * half) * D * 2,
-                  rows_of(call.out, place, first_query + 16 * half), call.out.item, valid - row0 - 16 * half, D, lane);
-  }
+  queries.hold();
+  each_keys<Plan>(call, warp, shared, [&](const Keys& keys) { queries.visit(keys); });
+  queries.store(memory);
 }
 
 template <int D, int R, Mode M>
 void launch_forward(const AttendForward& call, void* stream) {
   using Plan = ForwardPlan<D, R>;
   cudaFuncSetAttribute(forward_kernel<D, R, M>, cudaFuncAttributeMaxDynamicSharedMemorySize, Plan::bytes);
-  forward_kernel<D, R, M><<<blocks_of<Plan::rows>(call.shape), threads, Plan::bytes, stream_of(stream)>>>(call);
+  forward_kernel<D, R, M><<<blocks_of<tile_rows>(call.shape), threads, Plan::bytes, stream_of(stream)>>>(call);
   check_launch("attend_forward");
 }
 

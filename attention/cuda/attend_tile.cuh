@@ -1,5 +1,5 @@
-// What the kernels of attend.cuh share: tiles of queries and keys, four warps of 16 or 32 rows each against 64 columns;
-// where a block works, which elements of a tile are seen, kept or dropped. Index maps compile on the host, where tests
+// What the kernels of attend.cuh share: tiles of queries and keys, four warps of 16 rows each against 64 columns; where
+// a warp works, which elements of a tile are seen, kept or dropped. Index maps compile on the host, where tests
 // check them; the rest is for .cu files alone. Surprising: a set of elements is one word a thread, bit 4 n + i for
 // element i of the n-th 16 x 8 block, since a word costs one register where a tile of flags costs 32.
 #pragma once
@@ -13,7 +13,7 @@ namespace absorb::kernels::attend {
 
 using namespace tile;
 
-constexpr int tile_columns = 64;
+constexpr int tile_rows = 64, tile_columns = 64;
 
 /// The bits of one row of 16 x 8 blocks, side 0 or 1 (8 rows below): elements 4 n + 2 side and the next of every block,
 /// out of the row's keys from a multiple of 16 on.
@@ -33,6 +33,38 @@ ABSORB_HOST_DEVICE constexpr uint32_t bits_of_column(uint32_t keys, int n, int j
 #ifdef __CUDACC__
 
 enum class Mode { plain, scale_logits, log_bias, post_softmax };
+
+/// Where a warp works: 16 of its block's 64 rows, which are queries or keys.
+struct Warp {
+  Place place;
+  int lane, row;     // the warp's first row in the block
+  int first, valid;  // the block's first row in the sequence, and how many of its rows exist
+
+  __device__ __forceinline__ Warp(const AttendShape& shape, bool longest_last)
+      : place(place_of<tile_rows>(shape, longest_last)),
+        lane(static_cast<int>(threadIdx.x) % 32),
+        row(static_cast<int>(threadIdx.x) / 32 * 16),
+        first(place.tile * tile_rows),
+        valid(rows_left(shape.items, first, tile_rows)) {}
+  /// The warp's first row in the sequence.
+  __device__ __forceinline__ int own() const { return first + row; }
+};
+
+/// Starts to copy 64 rows from `first` on.
+template <int Width>
+__device__ __forceinline__ void load_rows(uint32_t tile, const View& view, const Place& place, int first, int items,
+                                          int width) {
+  tile::load_tile<Width, tile_rows, threads>(tile, rows_of(view, place, first), view.item,
+                                             rows_left(items, first, tile_rows), width);
+}
+
+/// Writes a warp's rows through its own part of a tile.
+template <int Width>
+__device__ __forceinline__ void store_own(const float (&x)[Width / 8][4], float factor, unsigned char* tile,
+                                          const MutableView& to, const Warp& warp, int width) {
+  store_rows<Width>(x, factor, factor, tile + warp.row * Width * 2, rows_of(to, warp.place, warp.own()), to.item,
+                    warp.valid - warp.row, width, warp.lane);
+}
 
 /// Bit 4 n + i of `word`.
 __device__ __forceinline__ bool has(uint32_t word, int n, int i) {
@@ -110,6 +142,18 @@ __device__ __forceinline__ score::Line sigmoid_line(score::Line line, bool sigmo
   constexpr float unit = M == Mode::scale_logits ? 0.5f : M == Mode::log_bias ? score::log2_e : 1.0f;
   constexpr float open = 256;
   return sigmoid ? score::Line{line.multiplier * unit, line.shift * unit} : score::Line{0, open};
+}
+
+/// What a head's scores and its sigmoid are of dot products; R 0: no gate.
+struct Lines {
+  score::Line score = {1, 0}, weight = {1, 0};
+};
+template <int R, Mode M>
+__device__ __forceinline__ Lines lines_of(const AttendGate& gate, int head) {
+  Lines lines;
+  if constexpr (R > 0) lines.score = score::line_of(gate.factor, gate.scale, gate.shift, head);
+  lines.weight = sigmoid_line<M>(lines.score, gate.sigmoid);
+  return lines;
 }
 
 template <int Blocks>

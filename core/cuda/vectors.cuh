@@ -5,6 +5,7 @@
 #include <cuda_bf16.h>
 
 #include <cstdint>
+#include <initializer_list>
 
 #include "core/cuda/random.cuh"
 #include "core/cuda/types.h"
@@ -80,6 +81,36 @@ __device__ __forceinline__ Floats<8> load8(const float* p, int64_t i) {
 }
 __device__ __forceinline__ void store(float* p, int64_t i, const Floats<4>& x) {
   *reinterpret_cast<float4*>(p + i) = {x.at[0], x.at[1], x.at[2], x.at[3]};
+}
+
+/// n numbers from p on: 8, or a single one where a width or a pointer allows no more.
+template <int n, typename T>
+__device__ __forceinline__ Floats<n> load(const T* p);
+template <>
+__device__ __forceinline__ Floats<8> load<8>(const Bf16* p) {
+  return unpack(load8(p, 0));
+}
+template <>
+__device__ __forceinline__ Floats<8> load<8>(const float* p) {
+  return load8(p, 0);
+}
+template <>
+__device__ __forceinline__ Floats<1> load<1>(const Bf16* p) {
+  return {{__uint_as_float(static_cast<uint32_t>(p->bits) << 16)}};
+}
+template <>
+__device__ __forceinline__ Floats<1> load<1>(const float* p) {
+  return {{*p}};
+}
+__device__ __forceinline__ void store(Bf16* p, int64_t i, const Floats<1>& x) {
+  p[i].bits = __bfloat16_as_ushort(__float2bfloat16_rn(x.at[0]));
+}
+
+/// Whether rows of `width` at these pointers can be moved 8 numbers at a time.
+inline bool wide(int64_t width, std::initializer_list<const void*> pointers) {
+  bool aligned = width % 8 == 0;
+  for (const void* pointer : pointers) aligned = aligned && reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0;
+  return aligned;
 }
 
 /// Sum over the warp, in one order, known to every lane.

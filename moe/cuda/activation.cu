@@ -12,17 +12,17 @@
 namespace absorb::kernels {
 namespace {
 
-template <Activation kind, Drop drop, Experts experts>
-__global__ void __launch_bounds__(most_threads, forward_resident(drop))
+template <Activation kind, bool drops, Experts experts>
+__global__ void __launch_bounds__(most_threads, forward_resident(drops))
     forward(const __grid_constant__ ActivationCall a, const __grid_constant__ Tiles t, Bf16* out,
             const __grid_constant__ RoundKeys keys) {
-  constexpr int ahead = forward_ahead(drop);
+  constexpr int ahead = forward_ahead(drops);
   const Place place(a, t);
   if (place.column >= place.width || place.down >= t.down) return;
   const Weigher<experts> weigher(a, place);
   const Bf16* u = place.in(a.u);
   out = place.in(out);
-  each_segment<drop, experts>(a, place, keys, [&](const Segment& s, int expert, const Mask& mask) {
+  each_segment<experts>(a, place, keys, [&](const Segment& s, int expert, const Mask& mask) {
     const Floats<8> bias = bias_of(a, place, expert);
     for (int first = s.begin + place.down; first < s.end; first += ahead * t.down) {
       uint4 stored[ahead];
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(most_threads, forward_resident(drop))
         Floats<8> x = unpack(stored[r]);
 #pragma unroll
         for (int k = 0; k < 8; ++k) x.at[k] = Act<kind>::value(x.at[k] + bias.at[k]);
-        drop_eight<drop>(mask, s.origin + row * place.width + place.column, x);
+        drop_eight<drops>(mask, s.origin + row * place.width + place.column, x);
         weigher.weigh(row, weight[r], x);
         store(out, row * place.width, x);
       }
@@ -64,7 +64,7 @@ struct Taken {
 
 /// du of the eight elements with dropout index `index`; adds to the sums of columns and returns sum of dout mask act.
 /// Four at a time: the registers of eight random words don't fit beside the rest.
-template <Activation kind, Drop drop, Experts experts>
+template <Activation kind, bool drops, Experts experts>
 __device__ __forceinline__ float backward_eight(const Taken& in, const Mask& mask, int64_t index,
                                                 const Weigher<experts>& weigher, int row, const Floats<8>& bias,
                                                 Floats<8>& sums, Floats<8>& g) {
@@ -74,11 +74,11 @@ __device__ __forceinline__ float backward_eight(const Taken& in, const Mask& mas
 #pragma unroll
   for (int half = 0; half < 8; half += 4) {
     Floats<4> keep;
-    if constexpr (drop != Drop::none) keep = mask.four(index + half);
+    if constexpr (drops) keep = mask.four(index + half);
 #pragma unroll
     for (int k = half; k < half + 4; ++k) {
       const ValueSlope act = Act<kind>::both(u.at[k] + bias.at[k]);
-      if constexpr (drop != Drop::none) g.at[k] *= keep.at[k - half];
+      if constexpr (drops) g.at[k] *= keep.at[k - half];
       if constexpr (experts == Experts::whole) dot = fmaf(g.at[k], act.value, dot);
       g.at[k] *= act.slope;
     }
@@ -117,12 +117,12 @@ __device__ __forceinline__ float fold_sum(float x, int fold) {
   return x;
 }
 
-template <Activation kind, Drop drop, Experts experts>
-__global__ void __launch_bounds__(most_threads, backward_resident(drop, experts))
+template <Activation kind, bool drops, Experts experts>
+__global__ void __launch_bounds__(most_threads, backward_resident(drops, experts))
     backward(const __grid_constant__ ActivationCall a, const __grid_constant__ Tiles t,
              const __grid_constant__ Outputs o, const __grid_constant__ RoundKeys keys) {
   extern __shared__ float shared[];
-  constexpr int ahead = backward_ahead(drop, experts);
+  constexpr int ahead = backward_ahead(drops, experts);
   const Place place(a, t);
   const bool live = place.column < place.width && place.down < t.down;  // the others stay for the barriers
   const Weigher<experts> weigher(a, place);
@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(most_threads, backward_resident(drop, experts)
   float* dots = nullptr;  // of lanes that lead their fold
   if (o.dots && threadIdx.x % static_cast<unsigned>(o.fold) == 0)
     dots = o.dots + place.begin * o.parts + place.column / 8 / o.fold;
-  each_segment<drop, experts>(a, place, keys, [&](const Segment& s, int expert, const Mask& mask) {
+  each_segment<experts>(a, place, keys, [&](const Segment& s, int expert, const Mask& mask) {
     const Floats<8> bias = live ? bias_of(a, place, expert) : Floats<8>{};
     Floats<8> sums = {};
     for (int first = s.begin; first < s.end; first += ahead * t.down) {
@@ -147,8 +147,8 @@ __global__ void __launch_bounds__(most_threads, backward_resident(drop, experts)
         float dot = 0;
         if (there) {
           Floats<8> g;
-          dot = backward_eight<kind, drop, experts>(in[r], mask, s.origin + row * place.width + place.column, weigher,
-                                                    row, bias, sums, g);
+          dot = backward_eight<kind, drops, experts>(in[r], mask, s.origin + row * place.width + place.column, weigher,
+                                                     row, bias, sums, g);
           store(du, row * place.width, g);
         }
         if constexpr (experts == Experts::whole) {
@@ -172,7 +172,7 @@ __global__ void __launch_bounds__(most_threads) add_dots(const float* dots, floa
 }
 
 /// dweights where experts aren't whole groups of eight columns: a warp a row and expert.
-template <Activation kind, Drop drop>
+template <Activation kind, bool drops>
 __global__ void __launch_bounds__(most_threads)
     weight_gradients(const __grid_constant__ ActivationCall a, const Bf16* dout, float* dweights,
                      const __grid_constant__ RoundKeys keys) {
@@ -185,7 +185,7 @@ __global__ void __launch_bounds__(most_threads)
     const int64_t i = row * a.width + column;
     float g = __uint_as_float(static_cast<uint32_t>(dout[i].bits) << 16);
     const float u = __uint_as_float(static_cast<uint32_t>(a.u[i].bits) << 16);
-    if constexpr (drop != Drop::none) {
+    if constexpr (drops) {
       const philox::Block words = philox_block(mask.keys, mask.step, static_cast<uint64_t>(i) / 4);
       const uint32_t even = i & 2 ? words.word[2] : words.word[0], odd = i & 2 ? words.word[3] : words.word[1];
       g *= philox::to_dropout(i & 1 ? odd : even, a.dropout.threshold, a.dropout.scale);
@@ -196,22 +196,19 @@ __global__ void __launch_bounds__(most_threads)
   if (threadIdx.x % 32 == 0) dweights[pair] = dot;
 }
 
-/// Calls f<kind, drop, experts>().
+/// Calls f<kind, drops, experts>().
 template <class F>
 void with_call(const ActivationCall& call, F f) {
-  const auto drop_known = [&]<Activation kind, Drop drop>() {
+  const auto drops_known = [&]<Activation kind, bool drops>() {
     const Experts experts = experts_of(call);
-    if constexpr (drop != Drop::by_expert) {
-      if (experts == Experts::none) f.template operator()<kind, drop, Experts::none>();
-      if (experts == Experts::whole) f.template operator()<kind, drop, Experts::whole>();
-      if (experts == Experts::cut) f.template operator()<kind, drop, Experts::cut>();
-    }
-    if (experts == Experts::sorted) f.template operator()<kind, drop, Experts::sorted>();
+    if (experts == Experts::none) f.template operator()<kind, drops, Experts::none>();
+    if (experts == Experts::whole) f.template operator()<kind, drops, Experts::whole>();
+    if (experts == Experts::cut) f.template operator()<kind, drops, Experts::cut>();
+    if (experts == Experts::sorted) f.template operator()<kind, drops, Experts::sorted>();
   };
   const auto kind_known = [&]<Activation kind>() {
-    if (call.dropout.threshold == 0) return drop_known.template operator()<kind, Drop::none>();
-    if (!call.keys) return drop_known.template operator()<kind, Drop::one>();
-    drop_known.template operator()<kind, Drop::by_expert>();
+    if (call.dropout.threshold == 0) return drops_known.template operator()<kind, false>();
+    drops_known.template operator()<kind, true>();
   };
   if (call.kind == Activation::gelu) kind_known.template operator()<Activation::gelu>();
   if (call.kind == Activation::gelu_tanh) kind_known.template operator()<Activation::gelu_tanh>();
@@ -222,7 +219,6 @@ void check_call(const ActivationCall& call) {
   if (call.width % 8 != 0 || call.width <= 0) throw std::runtime_error("activation: widths are multiples of 8");
   if (call.weights && (call.ends || call.width % call.experts != 0))
     throw std::runtime_error("activation: weights are of concatenated experts, which divide the width");
-  if (call.keys && !call.ends) throw std::runtime_error("activation: keys are of experts whose rows are sorted");
 }
 
 /// Lanes whose dots belong to one expert, as a power of two.
@@ -255,12 +251,12 @@ void launch_backward(const ActivationCall& call, const ActivationGradients& grad
   const RoundKeys keys(call.dropout.key);
   const dim3 grid(static_cast<unsigned>(t.tiles), static_cast<unsigned>(t.runs));
   const auto shared = static_cast<unsigned>(8 * (t.down - 1) * t.across * 4);
-  with_call(call, [&]<Activation kind, Drop drop, Experts experts>() {
+  with_call(call, [&]<Activation kind, bool drops, Experts experts>() {
     if constexpr (experts == Experts::cut)  // first: du may overwrite what this reads
       if (gradients.dweights)
-        weight_gradients<kind, drop><<<blocks_for(call.rows * call.experts * 32), most_threads, 0, stream>>>(
+        weight_gradients<kind, drops><<<blocks_for(call.rows * call.experts * 32), most_threads, 0, stream>>>(
             call, gradients.dout, gradients.dweights, keys);
-    backward<kind, drop, experts><<<grid, block_of(t), shared, stream>>>(call, t, o, keys);
+    backward<kind, drops, experts><<<grid, block_of(t), shared, stream>>>(call, t, o, keys);
   });
   if (o.dots && o.dots != gradients.dweights) {
     const int64_t count = call.rows * call.experts, each = o.parts / call.experts;
@@ -277,8 +273,8 @@ void activation_forward(const ActivationCall& call, Bf16* out, void* stream) {
   const Tiles t = forward_tiles(call);
   const RoundKeys keys(call.dropout.key);
   const dim3 grid(static_cast<unsigned>(t.tiles), static_cast<unsigned>(t.runs));
-  with_call(call, [&]<Activation kind, Drop drop, Experts experts>() {
-    forward<kind, drop, experts><<<grid, block_of(t), 0, stream_of(stream)>>>(call, t, out, keys);
+  with_call(call, [&]<Activation kind, bool drops, Experts experts>() {
+    forward<kind, drops, experts><<<grid, block_of(t), 0, stream_of(stream)>>>(call, t, out, keys);
   });
   check_launch("activation_forward");
 }

@@ -23,8 +23,6 @@ struct ActivationCall {
   int64_t experts = 1;             // E; divides F where there are weights
   const int32_t* ends = nullptr;   // [E] where rows are sorted by expert: expert e has rows [ends[e-1], ends[e])
   Dropout dropout;                 // element (n, f) has index n F + f
-  const uint64_t* keys = nullptr;  // [E] on the device, with `ends` alone, or null: expert e's rows draw from key e,
-                                   // with the index (n - ends[e-1]) F + f, instead of dropout.key
 };
 
 /// Writes out [N,F]. Rows from ends[E-1] on aren't touched.

@@ -13,8 +13,6 @@ namespace absorb::kernels {
 
 constexpr int most_threads = 256;
 
-/// Which key the dropout draws from.
-enum class Drop { none, one, by_expert };
 /// None; concatenated, with weights, of whole groups of eight columns or beginning anywhere; or as sorted rows.
 enum class Experts { none, whole, cut, sorted };
 
@@ -39,18 +37,18 @@ inline Tiles tiles_of(const ActivationCall& call, int64_t blocks) {
 
 // Blocks on a multiprocessor and rows that a thread asks for at once: the fastest of those tried on an H100. Philox
 // hides the reads with more threads, without it more reads a thread do better.
-constexpr int forward_resident(Drop drop) {
-  return drop == Drop::none ? 3 : 4;
+constexpr int forward_resident(bool drops) {
+  return !drops ? 3 : 4;
 }
-constexpr int forward_ahead(Drop drop) {
-  return drop == Drop::none ? 4 : 1;
+constexpr int forward_ahead(bool drops) {
+  return !drops ? 4 : 1;
 }
-constexpr int backward_resident(Drop drop, Experts experts) {
+constexpr int backward_resident(bool drops, Experts experts) {
   if (experts == Experts::cut) return 2;
-  return drop == Drop::none && experts != Experts::whole ? 3 : 4;
+  return !drops && experts != Experts::whole ? 3 : 4;
 }
-constexpr int backward_ahead(Drop drop, Experts experts) {
-  return experts == Experts::none || (experts == Experts::sorted && drop == Drop::none) ? 2 : 1;
+constexpr int backward_ahead(bool drops, Experts experts) {
+  return experts == Experts::none || (experts == Experts::sorted && !drops) ? 2 : 1;
 }
 
 inline Experts experts_of(const ActivationCall& call) {
@@ -65,8 +63,8 @@ inline Tiles forward_tiles(const ActivationCall& call) {
   return tiles_of(call, 8 * multiprocessors);
 }
 inline Tiles backward_tiles(const ActivationCall& call) {
-  const Drop drop = call.dropout.threshold == 0 ? Drop::none : Drop::one;
-  return tiles_of(call, backward_resident(drop, experts_of(call)) * multiprocessors);
+  const bool drops = call.dropout.threshold != 0;
+  return tiles_of(call, backward_resident(drops, experts_of(call)) * multiprocessors);
 }
 
 /// A thread's columns, and its block's rows.
@@ -107,37 +105,31 @@ __device__ __forceinline__ int expert_of(const ActivationCall& a, int64_t row) {
 }
 
 /// Calls f(segment, expert, mask) for what the block's rows have of each expert, where rows are sorted.
-template <Drop drop, class F>
+template <class F>
 __device__ __forceinline__ void each_expert(const ActivationCall& a, const Place& place, const RoundKeys& keys, F f) {
   for (int expert = expert_of(a, place.begin); expert < a.experts; ++expert) {
     const int64_t start = (expert == 0 ? 0 : a.ends[expert - 1]) - place.begin, stop = a.ends[expert] - place.begin;
     if (start >= place.rows) break;
-    Segment s{static_cast<int>(max(start, int64_t{0})), static_cast<int>(min(stop, static_cast<int64_t>(place.rows))),
-              place.begin * place.width};
+    const Segment s{static_cast<int>(max(start, int64_t{0})),
+                    static_cast<int>(min(stop, static_cast<int64_t>(place.rows))), place.begin * place.width};
     if (s.begin >= s.end) continue;
-    if constexpr (drop == Drop::by_expert) {
-      const RoundKeys own(a.keys[expert]);
-      s.origin = -start * place.width;
-      f(s, expert, Mask(a.dropout, own));
-    } else {
-      f(s, expert, Mask(a.dropout, keys));
-    }
+    f(s, expert, Mask(a.dropout, keys));
   }
 }
 
 /// The same, once for all of the block's rows where they aren't sorted.
-template <Drop drop, Experts experts, class F>
+template <Experts experts, class F>
 __device__ __forceinline__ void each_segment(const ActivationCall& a, const Place& place, const RoundKeys& keys, F f) {
   if constexpr (experts == Experts::sorted)
-    each_expert<drop>(a, place, keys, f);
+    each_expert(a, place, keys, f);
   else
     f(Segment{0, place.rows, place.begin * place.width}, 0, Mask(a.dropout, keys));
 }
 
 /// Multiplies eight elements by their dropout.
-template <Drop drop>
+template <bool drops>
 __device__ __forceinline__ void drop_eight(const Mask& mask, int64_t index, Floats<8>& x) {
-  if constexpr (drop != Drop::none) {
+  if constexpr (drops) {
     const Floats<8> keep = mask.eight(index);
 #pragma unroll
     for (int k = 0; k < 8; ++k) x.at[k] *= keep.at[k];

@@ -32,13 +32,11 @@ bool has_hopper_products();
 enum class ExpertMatrix { out_in, in_out };
 
 struct GroupedProduct {
-  int64_t rows = 0, experts = 0;   // P, E <= 256
-  int64_t in = 0, out = 0;         // widths, multiples of 8
-  const int32_t* ends = nullptr;   // [E]
-  const Bf16* a = nullptr;         // [P,in], or with `order` [N,in]; of 16 bytes
-  const int32_t* order = nullptr;  // [P] or null: sorted row p is row order[p] / kept of a, and no copy of it is needed
-  int64_t kept = 1;                // K
-  const Bf16* w = nullptr;         // [E*out,in] or [E*in,out]; of 16 bytes
+  int64_t rows = 0, experts = 0;  // P, E <= 256
+  int64_t in = 0, out = 0;        // widths, multiples of 8
+  const int32_t* ends = nullptr;  // [E]
+  const Bf16* a = nullptr;        // [P,in], of 16 bytes
+  const Bf16* w = nullptr;        // [E*out,in] or [E*in,out]; of 16 bytes
   ExpertMatrix matrix = ExpertMatrix::out_in;
 };
 /// y [P,out] bf16: y[p] = a[p] times the matrix of p's expert, summed in fp32 over `in` in ascending order.

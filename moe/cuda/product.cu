@@ -1,5 +1,5 @@
 // Persistent blocks walk the tiles of y, rows outermost; the ring of stages runs on from one tile into the next, so
-// that a tile's stores meet the next one's loads. Rows of `a` are found through the sorted order while they are copied.
+// that a tile's stores meet the next one's loads.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -21,7 +21,6 @@ using Small = BlockTile<128, 128, 3, 2>;
 struct Problem {
   GroupedProduct g;
   int tiles_n, steps;  // tiles across y, steps over `in`
-  int kept_shift;      // log2 K, or -1: divide
 };
 
 // The tile that a block is at, from the number in the walk.
@@ -45,21 +44,6 @@ struct Loader {
   static constexpr int w_width = out_in ? depth : T::N, w_chunks = w_width / 8, w_pass = threads / w_chunks;
   const Problem& p;
   At at;
-  int source[T::a_copies];  // rows of a, -1 past the expert's last
-
-  __device__ __forceinline__ void begin(const At& tile) {
-    at = tile;
-#pragma unroll
-    for (int i = 0; i < T::a_copies; ++i) {
-      const int row = at.row + i * a_pass + static_cast<int>(threadIdx.x) / a_chunks;
-      source[i] = row >= at.row_end ? -1 : p.g.order ? p.g.order[row] : row;
-    }
-    if (p.g.order)
-#pragma unroll
-      for (int i = 0; i < T::a_copies; ++i)
-        if (source[i] >= 0)
-          source[i] = p.kept_shift >= 0 ? source[i] >> p.kept_shift : source[i] / static_cast<int>(p.g.kept);
-  }
 
   // Copy c of a step: first those of a, then those of the matrix.
   __device__ __forceinline__ void copy(int c, int step, uint32_t stage) const {
@@ -71,9 +55,10 @@ struct Loader {
 
   __device__ __forceinline__ void copy_a(int i, int step, uint32_t stage) const {
     const int row = threadIdx.x / a_chunks, chunk = threadIdx.x % a_chunks, k = step * depth + chunk * 8;
-    const bool inside = source[i] >= 0 && k < p.g.in;
+    const int source = at.row + i * a_pass + row;
+    const bool inside = source < at.row_end && k < p.g.in;
     tile::copy_async(stage + static_cast<uint32_t>(tile::offset<depth>(row, chunk) + i * a_pass * depth * 2),
-                     p.g.a + (inside ? source[i] * p.g.in + k : 0), inside);
+                     p.g.a + (inside ? source * p.g.in + k : 0), inside);
   }
 
   __device__ __forceinline__ void copy_w(int i, int step, uint32_t stage) const {
@@ -130,8 +115,8 @@ struct Filler {
   Loader<T, matrix> loader;
 
   __device__ __forceinline__ Filler(const Problem& p_, const int* first_, int tiles_, uint32_t shared_)
-      : p(p_), first(first_), tiles(tiles_), shared(shared_), number(static_cast<int>(blockIdx.x)), loader{p_, {}, {}} {
-    if (number < tiles) loader.begin(tile_at<T>(p, first, number, 0));
+      : p(p_), first(first_), tiles(tiles_), shared(shared_), number(static_cast<int>(blockIdx.x)), loader{p_, {}} {
+    if (number < tiles) loader.at = tile_at<T>(p, first, number, 0);
   }
 
   __device__ __forceinline__ void copy(int c, int stage_offset) const {
@@ -144,7 +129,7 @@ struct Filler {
     if (number >= tiles || ++step < p.steps) return;
     step = 0;
     number += static_cast<int>(gridDim.x);
-    if (number < tiles) loader.begin(tile_at<T>(p, first, number, loader.at.expert));
+    if (number < tiles) loader.at = tile_at<T>(p, first, number, loader.at.expert);
   }
 };
 
@@ -235,9 +220,7 @@ __global__ void __launch_bounds__(T::threads, T::blocks_per_sm) multiply_tiles(P
 
 template <class T, ExpertMatrix matrix>
 void launch(const GroupedProduct& g, Bf16* y, int blocks, void* stream) {
-  const bool power = (g.kept & (g.kept - 1)) == 0;
-  const Problem p{g, static_cast<int>((g.out + T::N - 1) / T::N), static_cast<int>((g.in + depth - 1) / depth),
-                  power ? __builtin_ctzll(static_cast<unsigned long long>(g.kept)) : -1};
+  const Problem p{g, static_cast<int>((g.out + T::N - 1) / T::N), static_cast<int>((g.in + depth - 1) / depth)};
   cudaFuncSetAttribute(multiply_tiles<T, matrix>, cudaFuncAttributeMaxDynamicSharedMemorySize, T::bytes);
   const int64_t most = ((g.rows + T::M - 1) / T::M + g.experts) * p.tiles_n;  // whatever `ends` are
   const auto grid = static_cast<unsigned>(std::min<int64_t>(most, int64_t{T::blocks_per_sm} * blocks));

@@ -3,13 +3,11 @@
 #include <cuda_runtime.h>
 
 #include "core/cuda/launch.cuh"
+#include "core/cuda/vectors.cuh"
 #include "moe/cuda/dispatch.cuh"
-#include "moe/cuda/vectors.cuh"
 
 namespace absorb::kernels {
 namespace {
-
-using namespace vectors;
 
 constexpr int threads = 256;
 
@@ -35,21 +33,21 @@ struct Token {
 };
 
 template <class S>
-using Vectors = Numbers<S::vector>[S::turns];
+using Vectors = Floats<S::vector>[S::turns];
 
 // This lane's vectors of a row from column c on; zeros past the end.
 template <class S, class T>
 __device__ __forceinline__ void load_row(Vectors<S>& out, const T* row, int c, int width) {
 #pragma unroll
   for (int i = 0; i < S::turns; ++i)
-    out[i] = c + i * S::stride < width ? load<S::vector>(row + c + i * S::stride) : Numbers<S::vector>{};
+    out[i] = c + i * S::stride < width ? load<S::vector>(row + c + i * S::stride) : Floats<S::vector>{};
 }
 
 template <class S>
 __device__ __forceinline__ void store_row(Bf16* row, int c, int width, const Vectors<S>& from) {
 #pragma unroll
   for (int i = 0; i < S::turns; ++i)
-    if (c + i * S::stride < width) store<S::vector>(row + c + i * S::stride, from[i]);
+    if (c + i * S::stride < width) store(row, c + i * S::stride, from[i]);
 }
 
 // Calls each(turn, number) for all of a lane's numbers.
@@ -100,7 +98,7 @@ __global__ void __launch_bounds__(threads)
       for (int b = 0; b < S::batch; ++b)
         load_row<S>(row[b], dsorted + offset_of<S>(r, at.row * kept + k + b), c, width);
 #pragma unroll
-      for (int b = 0; b < S::batch; ++b) for_numbers<S>([&](int i, int j) { sum[i].x[j] += row[b][i].x[j]; });
+      for (int b = 0; b < S::batch; ++b) for_numbers<S>([&](int i, int j) { sum[i].at[j] += row[b][i].at[j]; });
     }
     store_row<S>(dx + at.row * r.width, c, width, sum);
   }
@@ -111,7 +109,7 @@ __device__ __forceinline__ void add_bias(const CombineRows& m, int64_t pair, int
   if (!m.out_bias) return;
   Vectors<S> bias;
   load_row<S>(bias, m.out_bias + m.kept[pair] * m.rows.width, c, width);
-  for_numbers<S>([&](int i, int j) { row[i].x[j] += bias[i].x[j]; });
+  for_numbers<S>([&](int i, int j) { row[i].at[j] += bias[i].at[j]; });
 }
 
 template <class S>
@@ -132,7 +130,7 @@ __global__ void __launch_bounds__(threads)
         const int64_t pair = at.row * kept + k + b;
         add_bias<S>(m, pair, c, width, row[b]);
         const float w = m.weights[pair];
-        for_numbers<S>([&](int i, int j) { sum[i].x[j] = fmaf(w, row[b][i].x[j], sum[i].x[j]); });
+        for_numbers<S>([&](int i, int j) { sum[i].at[j] = fmaf(w, row[b][i].at[j], sum[i].at[j]); });
       }
     }
     store_row<S>(y + at.row * r.width, c, width, sum);
@@ -160,8 +158,8 @@ __global__ void __launch_bounds__(threads)
         add_bias<S>(m, pair + b, c, width, row[b]);
         const float w = m.weights[pair + b];
         for_numbers<S>([&](int i, int j) {
-          dot[b] = fmaf(g[i].x[j], row[b][i].x[j], dot[b]);
-          row[b][i].x[j] = w * g[i].x[j];
+          dot[b] = fmaf(g[i].at[j], row[b][i].at[j], dot[b]);
+          row[b][i].at[j] = w * g[i].at[j];
         });
         store_row<S>(dsorted + offset_of<S>(r, pair + b), c, width, row[b]);
       }

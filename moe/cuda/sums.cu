@@ -3,13 +3,11 @@
 #include <cuda_runtime.h>
 
 #include "core/cuda/launch.cuh"
+#include "core/cuda/vectors.cuh"
 #include "moe/cuda/dispatch.cuh"
-#include "moe/cuda/vectors.cuh"
 
 namespace absorb::kernels {
 namespace {
-
-using namespace vectors;
 
 constexpr int threads = 256;
 
@@ -22,18 +20,18 @@ __global__ void __launch_bounds__(threads)
   const int expert = blockIdx.z, lane = threadIdx.x % columns, strand = threadIdx.x / columns;
   const int64_t c = (static_cast<int64_t>(blockIdx.x) * columns + lane) * vector;
   const int begin = expert ? ends[expert - 1] : 0, end = ends[expert];
-  Numbers<vector> sum = {};
+  Floats<vector> sum = {};
   if (c < width) {
 #pragma unroll 4
     for (int64_t p = begin + static_cast<int>(blockIdx.y) * strands + strand; p < end; p += slices * strands) {
-      const Numbers<vector> row = load<vector>(sorted + p * width + c);
+      const Floats<vector> row = load<vector>(sorted + p * width + c);
 #pragma unroll
-      for (int i = 0; i < vector; ++i) sum.x[i] += row.x[i];
+      for (int i = 0; i < vector; ++i) sum.at[i] += row.at[i];
     }
   }
   __shared__ float shared[vector][strands][columns];
 #pragma unroll
-  for (int i = 0; i < vector; ++i) shared[i][strand][lane] = sum.x[i];
+  for (int i = 0; i < vector; ++i) shared[i][strand][lane] = sum.at[i];
   __syncthreads();
   for (int i = strand; i < vector; i += strands) {
     float total = 0;

@@ -40,11 +40,11 @@ __device__ __forceinline__ float raw(float dot, Line line) {
   return fmaf(dot, line.multiplier, line.shift);
 }
 
-/// out = the dot products of 16 rows of one factor and 8 Blocks rows of the other. Where rows are kept in registers or
-/// two times 16, tile::products gives the same bits.
+/// out = the dot products of 16 rows of one factor and 8 Blocks rows of the other. Where rows are kept in registers,
+/// tile::products gives the same bits.
 template <int Rank, int Blocks>
 __device__ __forceinline__ void dots(float (&out)[Blocks][4], uint32_t across, uint32_t down) {
-  tile::products<Rank, 1, false, Blocks>(reinterpret_cast<float(&)[1][Blocks][4]>(out), {across, {}}, down);
+  tile::products<Rank, false, Blocks>(out, {across, {}}, down);
 }
 
 using kernels::exp2_fast;

@@ -132,84 +132,72 @@ __device__ __forceinline__ void load_tile(uint32_t tile, const void* rows, int64
   }
 }
 
-/// A left operand of 16 Halves rows of Width, in shared memory; when Held, kept in registers, so that a loop reads it
-/// once.
-template <int Width, int Halves, bool Held>
+/// A left operand of 16 rows of Width, in shared memory; when Held, kept in registers, so that a loop reads it once.
+template <int Width, bool Held>
 struct Left {
   static constexpr int steps = Width / 16;
 
   uint32_t address;  // across_address() of its first row
-  uint32_t words[Held ? Halves * steps : 1][4];
+  uint32_t words[Held ? steps : 1][4];
 
-  __device__ __forceinline__ void fetch(uint32_t (&a)[4], int half, int step) const {
-    load_matrices(a, (address ^ static_cast<uint32_t>(step * 32)) + static_cast<uint32_t>(half * 32 * Width));
+  __device__ __forceinline__ void fetch(uint32_t (&a)[4], int step) const {
+    load_matrices(a, address ^ static_cast<uint32_t>(step * 32));
   }
   /// Once the tile has arrived.
   __device__ __forceinline__ void hold() {
     if constexpr (Held)
 #pragma unroll
-      for (int i = 0; i < Halves * steps; ++i) fetch(words[i], i / steps, i % steps);
+      for (int i = 0; i < steps; ++i) fetch(words[i], i);
   }
-  __device__ __forceinline__ void get(uint32_t (&a)[4], int half, int step) const {
+  __device__ __forceinline__ void get(uint32_t (&a)[4], int step) const {
     if constexpr (Held)
 #pragma unroll
-      for (int i = 0; i < 4; ++i) a[i] = words[half * steps + step][i];
+      for (int i = 0; i < 4; ++i) a[i] = words[step][i];
     else
-      fetch(a, half, step);
+      fetch(a, step);
   }
 };
 
 /// out = left times 8 Blocks rows of Width at `down` (a down_address), transposed. One mma chain over k an element.
-template <int Width, int Halves, bool Held, int Blocks>
-__device__ __forceinline__ void products(float (&out)[Halves][Blocks][4], const Left<Width, Halves, Held>& left,
-                                         uint32_t down) {
+template <int Width, bool Held, int Blocks>
+__device__ __forceinline__ void products(float (&out)[Blocks][4], const Left<Width, Held>& left, uint32_t down) {
   static_assert(Blocks % 2 == 0);
 #pragma unroll
   for (int step = 0; step < Width / 16; ++step) {
-    uint32_t a[Halves][4];
-#pragma unroll
-    for (int half = 0; half < Halves; ++half) left.get(a[half], half, step);
+    uint32_t a[4];
+    left.get(a, step);
 #pragma unroll
     for (int n = 0; n < Blocks; n += 2) {
       uint32_t b[4];
       load_matrices(b, (down ^ static_cast<uint32_t>(step * 32)) + static_cast<uint32_t>(n * 16 * Width));
-#pragma unroll
-      for (int half = 0; half < Halves; ++half) {
-        if (step == 0) {
-          multiply_first(out[half][n], a[half], b[0], b[1]);
-          multiply_first(out[half][n + 1], a[half], b[2], b[3]);
-        } else {
-          multiply(out[half][n], a[half], b[0], b[1]);
-          multiply(out[half][n + 1], a[half], b[2], b[3]);
-        }
+      if (step == 0) {
+        multiply_first(out[n], a, b[0], b[1]);
+        multiply_first(out[n + 1], a, b[2], b[3]);
+      } else {
+        multiply(out[n], a, b[0], b[1]);
+        multiply(out[n + 1], a, b[2], b[3]);
       }
     }
   }
 }
 
-/// out += x rows: x (rounded to bf16) is 16 Halves x 8 Blocks, `across` an across_address of 8 Blocks rows of Width.
-template <int Width, int Halves, int Blocks>
-__device__ __forceinline__ void accumulate(float (&out)[Halves][Width / 8][4], const float (&x)[Halves][Blocks][4],
-                                           uint32_t across) {
+/// out += x rows: x (rounded to bf16) is 16 x 8 Blocks, `across` an across_address of 8 Blocks rows of Width.
+template <int Width, int Blocks>
+__device__ __forceinline__ void accumulate(float (&out)[Width / 8][4], const float (&x)[Blocks][4], uint32_t across) {
 #pragma unroll
   for (int step = 0; step < Blocks / 2; ++step) {
-    uint32_t a[Halves][4];
+    uint32_t a[4];
 #pragma unroll
-    for (int half = 0; half < Halves; ++half)
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const float(&pair)[4] = x[half][2 * step + i / 2];
-        a[half][i] = packed(pair[i % 2 * 2], pair[i % 2 * 2 + 1]);
-      }
+    for (int i = 0; i < 4; ++i) {
+      const float(&pair)[4] = x[2 * step + i / 2];
+      a[i] = packed(pair[i % 2 * 2], pair[i % 2 * 2 + 1]);
+    }
 #pragma unroll
     for (int n = 0; n < Width / 8; n += 2) {
       uint32_t b[4];
       load_transposed(b, (across ^ static_cast<uint32_t>(n * 16)) + static_cast<uint32_t>(step * 32 * Width));
-#pragma unroll
-      for (int half = 0; half < Halves; ++half) {
-        multiply(out[half][n], a[half], b[0], b[1]);
-        multiply(out[half][n + 1], a[half], b[2], b[3]);
-      }
+      multiply(out[n], a, b[0], b[1]);
+      multiply(out[n + 1], a, b[2], b[3]);
     }
   }
 }

@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "router/kernels.h"
+
 namespace absorb {
 namespace {
 
@@ -9,6 +11,7 @@ class Sparsity final : public RoutingLoss {
  public:
   explicit Sparsity(double target) : target_(target) {}
   Tensor loss(const Routing& routing, const RouterInput&, const RoutingTask&) const override {
+    if (has_sparsity_kernel(routing)) return sparsity_by_kernel(routing, target_);
     const Tensor sparsity = 1 - mean_weight(routing);
     return (target_ - sparsity).relu().square();
   }

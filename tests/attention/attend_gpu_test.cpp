@@ -6,7 +6,6 @@
 #include "attention/attend.h"
 #include "attention/cuda/attend.cuh"
 #include "core/device.h"
-#include "router/cuda/mean_weight.cuh"
 #include "tests/routing_fixture.h"
 
 namespace absorb {
@@ -152,8 +151,6 @@ class Case {
         lse};
   }
 
-  Routing routing() const { return routing(part(factors_, 0), part(factors_, 1)); }
-
   kernels::AttendGate gate(const Tensor& factors, const Tensor& scale, const Tensor& shift, const Tensor& threshold,
                            const Tensor& last) const {
     kernels::AttendGate gate;
@@ -173,14 +170,11 @@ class Case {
     return gate;
   }
 
-  const Tensor& factors() const { return factors_; }
-  const Tensor& scale() const { return scale_; }
-  const Tensor& shift() const { return shift_; }
-
  private:
   static Tensor heads_first(const Tensor& x) { return x.transpose(1, 2).contiguous(); }
   static Tensor part(const Tensor& x, int64_t which) { return heads_first(x.select(2, which).to(at::kDouble)); }
 
+  Routing routing() const { return routing(part(factors_, 0), part(factors_, 1)); }
   Routing routing(const Tensor& items, const Tensor& choices) const {
     Scores scores;
     scores.batch = shape_.batch;
@@ -305,49 +299,6 @@ TEST_F(AttendGpu, RefusesWhatHasNoKernel) {
   EXPECT_FALSE(kernels::attend_has_kernel(64, 12));
   EXPECT_FALSE(kernels::attend_has_kernel(64, 72));
   EXPECT_THROW(expect_agreement({1, 8, 1, 48, 0}, {}), std::runtime_error);
-}
-
-TEST_F(AttendGpu, MeanWeightIsTheComposition) {
-  for (const Shape& shape : shapes) {
-    const Case c(shape, {});
-    Routing routing = c.routing();
-    Tensor items = routing.scores.items.detach().requires_grad_(),
-           choices = routing.scores.choices.detach().requires_grad_();
-    routing.scores.items = items;
-    routing.scores.choices = choices;
-    const Tensor wanted = mean_weight(routing);
-    (wanted * 3).backward();
-
-    const Tensor factors = c.factors().to(gpu), scale = c.scale().to(gpu), shift = c.shift().to(gpu);
-    const kernels::AttendGate gate = c.gate(factors, scale, shift, {}, {});
-    const kernels::MeanWeight call{static_cast<int>(shape.batch),
-                                   static_cast<int>(shape.items),
-                                   static_cast<int>(shape.heads),
-                                   static_cast<int>(shape.rank),
-                                   gate.items,
-                                   gate.choices,
-                                   gate.factor,
-                                   gate.scale,
-                                   gate.shift};
-    const auto numbers = at::TensorOptions().dtype(at::kFloat).device(gpu);
-    const Tensor workspace = at::full({kernels::mean_weight_workspace(call)}, NAN, numbers);
-    const Tensor mean = at::full({}, NAN, numbers), coefficient = at::full({}, 3, numbers);
-    const Tensor d_factors = at::full_like(factors, NAN);
-    const auto stream = current_cuda_stream(gpu);
-    const auto backward = [&] {
-      kernels::mean_weight_backward(call, coefficient.const_data_ptr<float>(), mutable_view(d_factors.select(2, 0)),
-                                    mutable_view(d_factors.select(2, 1)), stream);
-    };
-    kernels::mean_weight_forward(call, workspace.mutable_data_ptr<float>(), mean.mutable_data_ptr<float>(), stream);
-    backward();
-    EXPECT_NEAR(mean.item<double>(), wanted.item<double>(), 1e-4);
-    EXPECT_LT(error(d_factors.select(2, 0), items.grad().transpose(1, 2) * 0.5), bf16_tolerance);  // of 0.5 items
-    EXPECT_LT(error(d_factors.select(2, 1), choices.grad().transpose(1, 2)), bf16_tolerance);
-    coefficient.zero_();
-    d_factors.fill_(NAN);
-    backward();
-    EXPECT_EQ(d_factors.abs().max().item<double>(), 0);
-  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The index maps of the attention kernels, which need no GPU: swizzled tiles, fragments, and exchanged dropout bits.
+// The index maps of the attention kernels, which need no GPU: swizzled tiles, fragments, and dropout bits.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -54,6 +54,20 @@ TEST(AttendTile, AddressesFollowBySteps) {
   expect_addresses_by_steps<32>();
   expect_addresses_by_steps<64>();
   expect_addresses_by_steps<128>();
+}
+
+TEST(AttendTile, EveryWordThatARowSeesIsDrawnOnce) {
+  for (const int groups : {1, 2, 3, 7, 16, 17}) {
+    std::set<std::vector<int>> drawn;
+    const int pairs = 2;
+    for (int i = 0; i < pairs * attend::draw_shares(groups); ++i) {
+      const attend::DrawShare s = attend::draw_share(i, groups);
+      if (s.word > s.group) continue;
+      EXPECT_TRUE(s.pair < pairs && s.group < groups);
+      EXPECT_TRUE(drawn.insert({s.pair, s.group, s.word}).second) << groups << " " << i;
+    }
+    EXPECT_EQ(drawn.size(), static_cast<std::size_t>(pairs * groups * (groups + 1) / 2)) << groups;
+  }
 }
 
 TEST(AttendTile, LanesShareAResultWithoutOverlap) {

@@ -101,9 +101,9 @@ __device__ void count_step(const AdamWStep& a, Found* found) {
   found->root_correction2 = static_cast<float>(sqrt(1 - pow(a.beta2, static_cast<double>(steps))));
 }
 
-__global__ void __launch_bounds__(threads) sum_squares(AdamWStep a, bool counting) {
+__global__ void __launch_bounds__(threads) sum_squares(AdamWStep a) {
   auto* found = static_cast<Found*>(a.workspace);
-  if (counting && blockIdx.x == 0 && threadIdx.x == 0) count_step(a, found);
+  if (blockIdx.x == 0 && threadIdx.x == 0) count_step(a, found);
   Ranges ranges{a.ranges, a.range_count};
   float sum = 0;
   constexpr int together = 4;  // tiles asked for at once
@@ -217,28 +217,17 @@ __global__ void __launch_bounds__(threads, 4) update(AdamWStep a) {
   }
 }
 
-__global__ void __launch_bounds__(threads) finish_norm(AdamWStep a) {
-  const float value = norm_of(static_cast<const Found*>(a.workspace)->partials);
-  if (threadIdx.x == 0) *a.norm = value;
-}
-
 }  // namespace
 
 void adamw_step(const AdamWStep& call, void* stream) {
   if (call.count == 0) return;
-  sum_squares<<<blocks, threads, 0, stream_of(stream)>>>(call, true);
+  sum_squares<<<blocks, threads, 0, stream_of(stream)>>>(call);
   update<<<blocks, threads, 0, stream_of(stream)>>>(call);
   check_launch("adamw_step");
 }
 
 size_t adamw_bytes() {
   return sizeof(Found);
-}
-
-void gradient_norm(const AdamWStep& call, void* stream) {
-  sum_squares<<<blocks, threads, 0, stream_of(stream)>>>(call, false);
-  finish_norm<<<1, threads, 0, stream_of(stream)>>>(call);
-  check_launch("gradient_norm");
 }
 
 }  // namespace absorb::kernels

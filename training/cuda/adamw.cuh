@@ -41,7 +41,4 @@ struct AdamWStep {
 void adamw_step(const AdamWStep& call, void* stream);
 size_t adamw_bytes();
 
-/// *norm alone: needs count, gradient, ranges, norm and workspace.
-void gradient_norm(const AdamWStep& call, void* stream);
-
 }  // namespace absorb::kernels

@@ -33,27 +33,25 @@ struct NormForward {
 };
 void norm_forward(const NormForward& call, void* stream);
 
-/// With g = dh row_scale + dh2 and xhat = (x - mean) rstd:
-///   dx = dx_next + rstd (g gamma - mean(g gamma) - xhat mean(g gamma xhat)), rounded once; dx may be dx_next,
-///   dy = mask dx (mask before rounding), dgamma += sum of g xhat, dbeta += sum of g, dy_bias += sum of mask dx,
+/// With xhat = (x - mean) rstd:
+///   dx = dx_next + rstd (dh gamma - mean(dh gamma) - xhat mean(dh gamma xhat)), rounded once; dx may be dx_next,
+///   dy = mask dx (mask before rounding), dgamma += sum of dh xhat, dbeta += sum of dh, dy_bias += sum of mask dx,
 /// sums over rows in fp32 and in one order. Without dropout dy isn't written: it is dx.
 struct NormBackward {
-  int64_t rows = 0, width = 0;       // N, D
-  const Bf16* dh = nullptr;          // [N,D]
-  const float* row_scale = nullptr;  // [N], or null: 1
-  const Bf16* dh2 = nullptr;         // [N,D], or null: 0
-  const Bf16* dx_next = nullptr;     // [N,D], or null: 0
-  const float* x = nullptr;          // [N,D] the forward's x_out
-  const float* mean = nullptr;       // [N]
-  const float* rstd = nullptr;       // [N]
-  const float* gamma = nullptr;      // [D]
-  Dropout dropout;                   // the forward's
-  Bf16* dx = nullptr;                // [N,D]
-  Bf16* dy = nullptr;                // [N,D], needed where there is dropout
-  float* dgamma = nullptr;           // [D], or null: not wanted; so are the next two
-  float* dbeta = nullptr;            // [D]
-  float* dy_bias = nullptr;          // [D]
-  void* workspace = nullptr;         // norm_backward_bytes
+  int64_t rows = 0, width = 0;    // N, D
+  const Bf16* dh = nullptr;       // [N,D]
+  const Bf16* dx_next = nullptr;  // [N,D], or null: 0
+  const float* x = nullptr;       // [N,D] the forward's x_out
+  const float* mean = nullptr;    // [N]
+  const float* rstd = nullptr;    // [N]
+  const float* gamma = nullptr;   // [D]
+  Dropout dropout;                // the forward's
+  Bf16* dx = nullptr;             // [N,D]
+  Bf16* dy = nullptr;             // [N,D], needed where there is dropout
+  float* dgamma = nullptr;        // [D], or null: not wanted; so are the next two
+  float* dbeta = nullptr;         // [D]
+  float* dy_bias = nullptr;       // [D]
+  void* workspace = nullptr;      // norm_backward_bytes
   // Not null: the sums over rows are left in the workspace and described here, for a later add_column_sums.
   ColumnSums* later = nullptr;
 };

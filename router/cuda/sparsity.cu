@@ -1,4 +1,4 @@
-#include "router/cuda/mean_weight.cuh"
+#include "router/cuda/sparsity.cuh"
 
 #include <stdexcept>
 
@@ -26,8 +26,8 @@ __device__ __forceinline__ float tanh_fast(float x) {
 }
 
 template <int R>
-__device__ __forceinline__ void load_factor(const View& view, const Place& place, const MeanWeight& call,
-                                            uint32_t shared, int tile_index) {
+__device__ __forceinline__ void load_factor(const View& view, const Place& place, const Sparsity& call, uint32_t shared,
+                                            int tile_index) {
   const int first = tile_index * tile_rows;
   tile::load_tile<R, tile_rows, threads>(shared, rows_of(view, place, first), view.item,
                                          rows_left(call.items, first, tile_rows), call.rank);
@@ -36,7 +36,7 @@ __device__ __forceinline__ void load_factor(const View& view, const Place& place
 /// For every tile of the other factor: visit(t, address of the tile, its first row), t = tanh(g / 2) of this warp's 16
 /// rows; sigmoid(g) = (1 + t) / 2.
 template <int R, typename Visit>
-__device__ __forceinline__ void visit_tiles(const MeanWeight& call, const View& rows, const View& others,
+__device__ __forceinline__ void visit_tiles(const Sparsity& call, const View& rows, const View& others,
                                             const Place& place, uint32_t shared, Visit&& visit) {
   using At = Shared<R>;
   constexpr int blocks = tile_rows / 8;
@@ -53,13 +53,13 @@ __device__ __forceinline__ void visit_tiles(const MeanWeight& call, const View& 
     if (j + 1 < tiles) load_factor<R>(others, place, call, shared + At::others + (j + 1) % 2 * At::narrow, j + 1);
     tile::commit_copies();
     const uint32_t other_tile = shared + At::others + j % 2 * At::narrow;
-    float t[1][blocks][4];
-    score::dots<R, blocks>(t[0], tile::across_address<R>(shared + At::rows + row0 * R * 2, lane),
+    float t[blocks][4];
+    score::dots<R, blocks>(t, tile::across_address<R>(shared + At::rows + row0 * R * 2, lane),
                            tile::down_address<R>(other_tile, lane));
 #pragma unroll
     for (int n = 0; n < blocks; ++n)
 #pragma unroll
-      for (int i = 0; i < 4; ++i) t[0][n][i] = tanh_fast(score::raw(t[0][n][i], line));
+      for (int i = 0; i < 4; ++i) t[n][i] = tanh_fast(score::raw(t[n][i], line));
     visit(t, other_tile, j * tile_rows);
   }
 }
@@ -78,7 +78,7 @@ __device__ __forceinline__ float block_sum(float x) {
 
 /// Of 64 queries of one head against all keys: the sum of tanh(g / 2).
 template <int R>
-__global__ void __launch_bounds__(threads) partial_sums(const __grid_constant__ MeanWeight call, float* partial) {
+__global__ void __launch_bounds__(threads) partial_sums(const __grid_constant__ Sparsity call, float* partial) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const Place place = place_of<tile_rows>(call, false);
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -90,21 +90,31 @@ __global__ void __launch_bounds__(threads) partial_sums(const __grid_constant__ 
 #pragma unroll
                    for (int n = 0; n < tile_rows / 8; ++n)
 #pragma unroll
-                     for (int i = 0; i < 4; ++i) sum[i / 2] += left > 8 * n + i % 2 ? t[0][n][i] : 0.0f;
+                     for (int i = 0; i < 4; ++i) sum[i / 2] += left > 8 * n + i % 2 ? t[n][i] : 0.0f;
                  });
   const float kept = (row < call.items ? sum[0] : 0.0f) + (row + 8 < call.items ? sum[1] : 0.0f);
   const float total = block_sum(kept);
   if (threadIdx.x == 0) partial[blockIdx.x] = total;
 }
 
-__global__ void __launch_bounds__(sum_threads) total_sum(const float* partial, int n, double entries, float* mean) {
-  float sum = 0;
-  for (int i = static_cast<int>(threadIdx.x); i < n; i += sum_threads) sum += partial[i];
-  sum = block_sum(sum);
-  if (threadIdx.x == 0) mean[0] = static_cast<float>(0.5 + 0.5 * (sum / entries));
+/// relu(target - (1 - mean)); no number stays none.
+__device__ __forceinline__ float too_open(float target, float mean) {
+  const float x = target - (1.0f - mean);
+  return x < 0 ? 0.0f : x;
 }
 
-__device__ __forceinline__ void write_zeros(const MutableView& out, const Place& place, const MeanWeight& call) {
+__global__ void __launch_bounds__(sum_threads)
+    total_sum(const __grid_constant__ SparsityForward out, int n, double entries, float target) {
+  float sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < n; i += sum_threads) sum += out.workspace[i];
+  sum = block_sum(sum);
+  if (threadIdx.x > 0) return;
+  const float mean = static_cast<float>(0.5 + 0.5 * (sum / entries));
+  out.mean[0] = mean;
+  out.penalty[0] = too_open(target, mean) * too_open(target, mean);
+}
+
+__device__ __forceinline__ void write_zeros(const MutableView& out, const Place& place, const Sparsity& call) {
   const int first = place.tile * tile_rows, chunks = call.rank / 8;
   const int count = rows_left(call.items, first, tile_rows) * chunks;
   for (int i = static_cast<int>(threadIdx.x); i < count; i += threads)
@@ -114,17 +124,19 @@ __device__ __forceinline__ void write_zeros(const MutableView& out, const Place&
 /// d of 64 rows of one factor; blockIdx.y says which.
 template <int R>
 __global__ void __launch_bounds__(threads)
-    factor_gradient(const __grid_constant__ MeanWeight call, const float* coefficient,
-                    const __grid_constant__ MutableView d_items, const __grid_constant__ MutableView d_choices) {
+    factor_gradient(const __grid_constant__ Sparsity call, const __grid_constant__ SparsityBackward backward) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const Place place = place_of<tile_rows>(call, false);
   const bool of_items = blockIdx.y == 0;
-  const MutableView& out = of_items ? d_items : d_choices;
-  const float slope = coefficient[0];
-  if (slope == 0) return write_zeros(out, place, call);
+  const FactorGradient& out = of_items ? backward.items : backward.choices;
+  const float slope = backward.gradient[0] * 2.0f * too_open(call.target, backward.mean[0]);
+  if (slope == 0) {
+    if (!out.add) write_zeros(out.to, place, call);
+    return;
+  }
   const int lane = static_cast<int>(threadIdx.x) % 32, row0 = static_cast<int>(threadIdx.x) / 32 * 16;
   const int items = call.items, first = place.tile * tile_rows;
-  float gradient[1][R / 8][4];
+  float gradient[R / 8][4];
   clear(gradient);
   visit_tiles<R>(
       call, of_items ? call.of_items : call.of_choices, of_items ? call.of_choices : call.of_items, place,
@@ -133,20 +145,24 @@ __global__ void __launch_bounds__(threads)
 #pragma unroll
         for (int n = 0; n < tile_rows / 8; ++n)
 #pragma unroll
-          for (int i = 0; i < 4; ++i) t[0][n][i] = fmaf(-t[0][n][i], t[0][n][i], 1.0f);  // 4 w (1 - w)
+          for (int i = 0; i < 4; ++i) t[n][i] = fmaf(-t[n][i], t[n][i], 1.0f);  // 4 w (1 - w)
         tile::accumulate<R>(gradient, t, tile::across_address<R>(other_tile, lane));
       });
   const score::Line line = score::line_of(call.factor, call.scale, call.shift, place.head);
   const double entries = static_cast<double>(call.batch) * call.heads * items * items;
   const float factor = static_cast<float>(0.25 * static_cast<double>(slope) / entries) * line.multiplier;
-  store_rows<R>(gradient[0], factor, factor, memory + row0 * R * 2, rows_of(out, place, first + row0), out.item,
-                rows_left(items, first, tile_rows) - row0, call.rank, lane);
+  Bf16* rows = rows_of(out.to, place, first + row0);
+  const int valid = rows_left(items, first, tile_rows) - row0;
+  if (out.add)
+    store_rows<R, true>(gradient, factor, factor, memory + row0 * R * 2, rows, out.to.item, valid, call.rank, lane);
+  else
+    store_rows<R>(gradient, factor, factor, memory + row0 * R * 2, rows, out.to.item, valid, call.rank, lane);
 }
 
 /// Calls launch.operator()<R>() with the rank's padded size.
 template <typename Launch>
 void with_rank(int rank, Launch&& launch) {
-  if (rank <= 0 || rank > 64 || rank % 8 != 0) throw std::runtime_error("mean_weight: the rank has no kernel");
+  if (rank <= 0 || rank > 64 || rank % 8 != 0) throw std::runtime_error("sparsity: the rank has no kernel");
   if (rank <= 16) return launch.template operator()<16>();
   if (rank <= 32) return launch.template operator()<32>();
   launch.template operator()<64>();
@@ -154,28 +170,27 @@ void with_rank(int rank, Launch&& launch) {
 
 }  // namespace
 
-int64_t mean_weight_workspace(const MeanWeight& call) {
+int64_t sparsity_workspace(const Sparsity& call) {
   return blocks_of<tile_rows>(call);
 }
 
-void mean_weight_forward(const MeanWeight& call, float* workspace, float* mean, void* stream) {
+void sparsity_forward(const Sparsity& call, const SparsityForward& out, void* stream) {
   const unsigned blocks = blocks_of<tile_rows>(call);
   with_rank(call.rank, [&]<int R>() {
-    partial_sums<R><<<blocks, threads, Shared<R>::bytes, stream_of(stream)>>>(call, workspace);
+    partial_sums<R><<<blocks, threads, Shared<R>::bytes, stream_of(stream)>>>(call, out.workspace);
   });
-  check_launch("mean_weight_forward");
+  check_launch("sparsity_forward");
   const double entries = static_cast<double>(call.batch) * call.heads * call.items * call.items;
-  total_sum<<<1, sum_threads, 0, stream_of(stream)>>>(workspace, static_cast<int>(blocks), entries, mean);
-  check_launch("mean_weight_forward, sum");
+  total_sum<<<1, sum_threads, 0, stream_of(stream)>>>(out, static_cast<int>(blocks), entries, call.target);
+  check_launch("sparsity_forward, sum");
 }
 
-void mean_weight_backward(const MeanWeight& call, const float* coefficient, const MutableView& d_items,
-                          const MutableView& d_choices, void* stream) {
+void sparsity_backward(const Sparsity& call, const SparsityBackward& backward, void* stream) {
   with_rank(call.rank, [&]<int R>() {
-    factor_gradient<R><<<dim3(blocks_of<tile_rows>(call), 2), threads, Shared<R>::bytes, stream_of(stream)>>>(
-        call, coefficient, d_items, d_choices);
+    factor_gradient<R>
+        <<<dim3(blocks_of<tile_rows>(call), 2), threads, Shared<R>::bytes, stream_of(stream)>>>(call, backward);
   });
-  check_launch("mean_weight_backward");
+  check_launch("sparsity_backward");
 }
 
 }  // namespace absorb::kernels
