@@ -45,10 +45,10 @@ __device__ __forceinline__ void produce(const Problem& p, Shared& s, int share, 
       s.empty[turn.stage].wait(turn.parity ^ 1);
       full.expect(Tile::bytes);
       const int row = rows.row_of(i);
-#pragma unroll
+#pragma unroll 1
       for (int box = 0; box < Tile::a_boxes; ++box)
         copy_box(s.a[turn.stage][box], a, left + 64 * box, row, full, often);
-#pragma unroll
+#pragma unroll 1
       for (int box = 0; box < Tile::b_boxes; ++box)
         copy_box(s.b[turn.stage][box], b, right + 64 * box, row, full, often);
     }

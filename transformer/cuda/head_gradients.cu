@@ -41,7 +41,7 @@ __device__ __forceinline__ void produce(const GradientArguments& a, Shared<width
         copy_bytes(s.log_sums[turn.stage], a.log_sums + along, step_length * 4, full);
         copy_bytes(s.targets[turn.stage], a.targets + along, step_length * 4, full);
       }
-#pragma unroll
+#pragma unroll 1
       for (int i = 0; i < boxes / 2; ++i) {
         const int box = static_cast<int>(rank) * (boxes / 2) + i;
         copy_box_to(3, s.other[turn.stage] + box * box_bytes, other, box * 64, along, full, often);
