@@ -64,13 +64,19 @@ Crew::Crew(const RunPlan& plan, const WorkOptions& options, Execute execute)
 }
 
 void Crew::work(int64_t workers) {
-  workers_ = workers;
-  alone_ = workers == 1;
-  if (alone_) {
+  size_ = workers_ = workers;
+  if (size_ == 1) {
     work_as(0);
   } else {
     std::vector<std::jthread> threads;
-    for (int64_t worker = 0; worker < workers; ++worker) threads.emplace_back([this, worker] { work_as(worker); });
+    for (int64_t worker = 0; worker < size_; ++worker)
+      threads.emplace_back([this, worker] {
+        try {
+          work_as(worker);
+        } catch (...) {
+          note_error();
+        }
+      });
   }
   if (first_error_) std::rethrow_exception(first_error_);
 }
@@ -147,11 +153,16 @@ bool Crew::leave(const RunSpec& run) {
 
 // Of a crew of one the error is everybody's.
 void Crew::abandon(const RunSpec& run) {
-  if (alone_) throw;
+  if (size_ == 1) throw;
+  note_error();
   const std::lock_guard lock(mutex_);
   abandoned_.insert(run.folder);
-  if (!first_error_) first_error_ = std::current_exception();
   say(fmt::format("{} is given up, the others go on: {}", run.name(), described(std::current_exception())));
+}
+
+void Crew::note_error() {
+  const std::lock_guard lock(mutex_);
+  if (!first_error_) first_error_ = std::current_exception();
 }
 
 bool Crew::is_abandoned(const RunSpec& run) {
@@ -175,7 +186,7 @@ RunnerOptions Crew::runner_options(int64_t worker) {
   runner.argv = options_.argv;
   runner.top_k = options_.top_k;
   runner.fused = options_.fused;
-  runner.jobs = alone_ ? 1 : options_.jobs;
+  runner.jobs = size_;
   runner.shares_memory = [this] {
     const std::lock_guard lock(mutex_);
     return workers_ > 1;

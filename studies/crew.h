@@ -38,6 +38,7 @@ class Crew {
   Look attempt(int64_t worker, const RunSpec& run, const std::function<void()>& task);
   bool leave(const RunSpec& run);
   void abandon(const RunSpec& run);
+  void note_error();
   bool is_over();
   bool is_abandoned(const RunSpec& run);
   RunnerOptions runner_options(int64_t worker);
@@ -47,7 +48,7 @@ class Crew {
   const RunPlan& plan_;
   const WorkOptions& options_;
   Execute execute_;
-  bool alone_ = true;
+  int64_t size_ = 1;  // workers at the start
   std::mutex mutex_;  // of all below
   std::optional<Display> display_;
   std::map<int64_t, ActiveRun> active_;  // by worker

@@ -4,8 +4,10 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <chrono>
 
+#include "studies/crew.h"
 #include "studies/fit.h"
 #include "studies/runner.h"
 #include "studies/together.h"
@@ -114,6 +116,9 @@ Path existing_above(Path folder) {
 double measured_seconds(const RunPlan& plan, at::Device device, bool fused, int64_t jobs) {
   std::map<std::string, RunTimes> kinds;
   double seconds = 0;
+  const auto open =
+      std::count_if(plan.runs.begin(), plan.runs.end(), [](const RunSpec& run) { return !is_closed(run); });
+  jobs = share_switches(plan) ? std::clamp<int64_t>(open, 1, jobs) : 1;
   for (const RunSpec& run : plan.runs) {
     if (is_closed(run)) continue;
     Json kind = write_run_settings(run.settings);

@@ -37,6 +37,15 @@ TEST_F(BenchCommand, TimesStepsAndCountsTheWork) {
   EXPECT_NEAR(written["loss"], std::log(40.0), 0.3);
 }
 
+TEST_F(BenchCommand, TimesSeveralRunsAtATime) {
+  const Path json = folder / "bench.json";
+  const testing::Result result = run({"bench", "--model", model().string(), "--steps", "2", "--device", "cpu", "--jobs",
+                                      "2", "--json", json.string()});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("with 2 runs at a time"), std::string::npos) << result.out;
+  EXPECT_GT(nlohmann::json::parse(read_file(json))["share_ms"], 0.0);
+}
+
 TEST_F(BenchCommand, AnArmOfAStudyCountsWhatTheStudyTrains) {
   const testing::Result result =
       run({"bench", "--study", study().string(), "--arm", "random", "--steps", "1", "--device", "cpu"});

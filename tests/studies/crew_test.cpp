@@ -61,6 +61,13 @@ TEST_F(StudyCrew, ARunThatCannotStartIsGivenUpAndTheOthersAreDone) {
     EXPECT_EQ(is_closed(run), run.arm != "broken" && run.arm != "waiting") << run.name();
 }
 
+TEST_F(StudyCrew, AFolderThatCannotBeMadeIsAnErrorOfTheWhole) {
+  const RunPlan runs = plan(study("", "seeds = [1]"), "runs");
+  std::filesystem::create_directories(runs.folder);
+  std::ofstream(runs.folder / "dense") << "a file";
+  EXPECT_ANY_THROW(work(runs, options(2)));
+}
+
 TEST_F(StudyCrew, WhereMemoryRunsOutFewerGoOnAndEveryRunIsDone) {
   const RunPlan runs = plan(study(), "runs");
   const WorkOptions three = options(3);
