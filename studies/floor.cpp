@@ -139,7 +139,7 @@ class Step {
     const double logits = numbers(n_ * vocabulary_), work = 2 * n_ * d_ * vocabulary_;
     const double w = vocabulary_ * d_;
     add("logits", row() + numbers(w) + logits, work, 1);
-    add("cross entropy, both ways", 2 * logits, 0, 1);
+    add(loss_pass, 2 * logits, 0, 1);
     add("logits, input gradient", row() + numbers(w) + logits, work, 1);
     add("logits, weight gradient", row() + 4 * w + logits, work, 1);
   }

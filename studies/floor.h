@@ -1,8 +1,9 @@
 // The least time that one training step can take on a GPU: over the operations of a well fused step, the larger of the
 // bytes that each must move over the copy bandwidth and its arithmetic over the rate of a matrix product. It lies here
 // because it needs a run's settings, and both `absorb bench` and the estimate of a study read it. Surprising: it is the
-// floor of a decomposition, not of mathematics. Logits are stored once and moved five times; attention computes whole
-// 64 x 64 tiles and nothing of size T x T is stored.
+// floor of a decomposition, not of mathematics. Logits are stored once and moved five times, two of them for the loss
+// alone, which a head that forms their gradient where it is used doesn't need; attention computes whole 64 x 64 tiles
+// and nothing of size T x T is stored.
 #pragma once
 
 #include "studies/run_settings.h"
@@ -25,6 +26,9 @@ struct DeviceRates {
 /// Products of bf16 operands on an H100 or H200: 780e12 measured; of fp32 in TF32 or on the ordinary units: the
 /// datasheet's ratios of that.
 double product_rate(const std::string& precision, bool tf32);
+
+/// The operation that a fused head has no need of.
+inline constexpr const char* loss_pass = "cross entropy, both ways";
 
 /// Forward, backward and optimiser of one step of `run` over run.training.batch sequences. precision: "bf16" (bf16
 /// activations and gradients of activations, fp32 residual stream and weights) or "fp32". Routers without factors cost

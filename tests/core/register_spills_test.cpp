@@ -28,7 +28,7 @@ const std::map<std::string, int> allowed = {
     {"10key_kernelILi128ELi64ELNS1_4ModeE1E", 16},
     {"10key_kernelILi128ELi64ELNS1_4ModeE3E", 32},
     // A warp's 64 x 64 sums take half of the 255 registers that a thread may have.
-    {"sum_sharesINS1_5SmallE", 72},
+    {"sum_sharesINS1_5SmallE", 56},
     // Three vectors a thread and any number of kept experts; two have a kernel of their own.
     {"combineINS1_5ShapeILi16ELi8ELi3ELi0E", 8},
     {"combineINS1_5ShapeILi32ELi8ELi3ELi0E", 8},
