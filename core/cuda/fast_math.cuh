@@ -6,6 +6,8 @@
 
 namespace absorb::kernels {
 
+constexpr float log2_e = 1.4426950408889634f, ln_2 = 0.6931471805599453f;
+
 __device__ __forceinline__ float exp2_fast(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
+#include "core/cuda/bulk_copy.cuh"
 #include "transformer/cuda/fused_head.cuh"
 
 namespace absorb::kernels {
 
-constexpr float log2_e = 1.4426950408889634f, ln_2 = 0.6931471805599453f;
 /// Parts that a row's sums may come in.
 constexpr int most_head_parts = 8;
 
@@ -22,6 +22,10 @@ inline int64_t padded_head_rows(int64_t rows) {
 }
 /// Losses, log sums and targets of rows from the parts of their sums, partials [parts, padded rows].
 void finish_head_rows(const FusedHead& call, const Partial* partials, int parts, void* stream);
+/// This warp has left a stage: both blocks may fill it again.
+__device__ __forceinline__ void give_back(hopper::Barrier& empty) {
+  if (threadIdx.x % 32 < 2) empty.arrive_at(threadIdx.x % 32);
+}
 /// Clusters of two blocks that the current device runs at once.
 int head_clusters();
 

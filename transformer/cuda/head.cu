@@ -9,19 +9,14 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/cuda/fast_math.cuh"
 #include "core/cuda/launch.cuh"
 #include "core/cuda/vectors.cuh"
 
 namespace absorb::kernels {
 namespace {
 
-constexpr float log2_e = 1.4426950408889634f, ln_2 = 0.6931471805599453f, lowest = -1e30f;
-
-__device__ __forceinline__ float exp2_of(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
+constexpr float lowest = -1e30f;
 
 /// The largest logit seen and the sum of exp(logit - largest).
 struct Running {
@@ -30,18 +25,18 @@ struct Running {
     const float top = fmaxf(fmaxf(fmaxf(x.at[0], x.at[1]), fmaxf(x.at[2], x.at[3])),
                             fmaxf(fmaxf(x.at[4], x.at[5]), fmaxf(x.at[6], x.at[7])));
     if (top > largest) {
-      sum *= exp2_of((largest - top) * log2_e);
+      sum *= exp2_fast((largest - top) * log2_e);
       largest = top;
     }
     const float shift = -largest * log2_e;
     float more[2] = {0, 0};
 #pragma unroll
-    for (int k = 0; k < 8; ++k) more[k % 2] += exp2_of(fmaf(x.at[k], log2_e, shift));
+    for (int k = 0; k < 8; ++k) more[k % 2] += exp2_fast(fmaf(x.at[k], log2_e, shift));
     sum += more[0] + more[1];
   }
   __device__ __forceinline__ void merge(float other_largest, float other_sum) {
     const float top = fmaxf(largest, other_largest);
-    sum = sum * exp2_of((largest - top) * log2_e) + other_sum * exp2_of((other_largest - top) * log2_e);
+    sum = sum * exp2_fast((largest - top) * log2_e) + other_sum * exp2_fast((other_largest - top) * log2_e);
     largest = top;
   }
   __device__ __forceinline__ void merge_warp() {
@@ -71,7 +66,7 @@ __device__ __forceinline__ uint4 gradient_of(const Floats<8>& x, float log_sum, 
   const float shift = -log_sum * log2_e;
   Floats<8> p;
 #pragma unroll
-  for (int k = 0; k < 8; ++k) p.at[k] = exp2_of(fmaf(x.at[k], log2_e, shift));
+  for (int k = 0; k < 8; ++k) p.at[k] = exp2_fast(fmaf(x.at[k], log2_e, shift));
   if (target / 8 == v)
 #pragma unroll
     for (int k = 0; k < 8; ++k)

@@ -50,11 +50,6 @@ __device__ __forceinline__ void produce(const GradientArguments& a, Shared<width
   }
 }
 
-/// This warp has left a stage: both blocks may fill it again.
-__device__ __forceinline__ void give_back(Barrier& empty) {
-  if (threadIdx.x % 32 < 2) empty.arrive_at(threadIdx.x % 32);
-}
-
 /// Leaves a thread's sums where they belong: `c` are of columns from `column` on.
 template <Of of, int width>
 __device__ __forceinline__ void leave(const GradientArguments& a, const float (&c)[width / 4], int part, int row,

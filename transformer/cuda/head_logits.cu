@@ -72,11 +72,6 @@ __device__ __forceinline__ void produce(const LogitsArguments& a, Shared& s, con
   });
 }
 
-/// This warp has left a stage: both blocks may fill it again.
-__device__ __forceinline__ void give_back(Barrier& empty) {
-  if (threadIdx.x % 32 < 2) empty.arrive_at(threadIdx.x % 32);
-}
-
 /// 16 numbers of 16 rows of h as an operand: `row` and `row` + 8 are this thread's. Zeros below the last row.
 template <int width>
 __device__ __forceinline__ void load_operand(const LogitsArguments& a, uint32_t (&x)[4], int row, int column) {
