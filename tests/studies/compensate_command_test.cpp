@@ -150,7 +150,8 @@ TEST_F(StudyCompensate, GoesOnAfterAKillWithTheSameEdges) {
   std::this_thread::sleep_for(std::chrono::milliseconds(600));
   ::kill(pid, SIGINT);
   const int status = wait(pid).status;
-  EXPECT_TRUE(status == 75 || status == 0) << status;  // done before the signal came, on a fast machine
+  // Done before the signal came, on a fast machine; not yet ready to catch it, on a busy one.
+  EXPECT_TRUE(status == 75 || status == 0 || status == 128 + SIGINT) << status;
   ASSERT_EQ(run(arguments).status, 0);
   EXPECT_EQ(edges(), whole);
 }
