@@ -124,7 +124,10 @@ double measured_seconds(const RunPlan& plan, at::Device device, bool fused, int6
     Json kind = write_run_settings(run.settings);
     for (const char* key : {"seed", "start", "data"}) kind.erase(key);
     const auto [times, isnew] = kinds.try_emplace(kind.dump());
-    if (isnew) times->second = times_of(run.settings, device, fused, jobs, existing_above(plan.folder));
+    if (isnew) {
+      fmt::print(stderr, "timing {}\n", run.name());
+      times->second = times_of(run.settings, device, fused, jobs, existing_above(plan.folder));
+    }
     seconds += seconds_of(run.settings, times->second);
   }
   return seconds;
