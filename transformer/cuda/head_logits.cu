@@ -11,6 +11,7 @@
 #include "core/cuda/bulk_copy.cuh"
 #include "core/cuda/fast_math.cuh"
 #include "core/cuda/launch.cuh"
+#include "core/cuda/swizzle.cuh"
 #include "core/cuda/vectors.cuh"
 #include "core/cuda/wgmma.cuh"
 #include "transformer/cuda/fused_head.cuh"
@@ -95,12 +96,13 @@ __device__ __forceinline__ void mask(float (&c)[tile_words / 2], int words) {
 /// A warp's 16 rows of the tile to the boxes that are stored.
 __device__ __forceinline__ void put_out(unsigned char (&out)[out_boxes][box_bytes],
                                         const uint32_t (&pairs)[tile_words / 4]) {
-  const int lane = static_cast<int>(threadIdx.x) % 32, matrix = lane / 8, r = lane % 8;
-  const int row = static_cast<int>(threadIdx.x) % 128 / 32 * 16 + matrix % 2 * 8 + r;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const Place place = place_of_lane(lane);
+  const int row = static_cast<int>(threadIdx.x) % 128 / 32 * 16 + place.row;
 #pragma unroll
   for (int j = 0; j < tile_words / 8; j += 2) {
-    // Matrices: rows 0-7 and 8-15 of eight words, then of the next eight.
-    const uint32_t to = shared_address(out[j / 8]) + row * row_bytes + (((j % 8 + matrix / 2) ^ r) << 4);
+    const uint32_t to =
+        shared_address(out[j / 8]) + static_cast<uint32_t>(swizzled(row, j % 8 + place.vector, lane % 8));
     asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(pairs[2 * j]),
                  "r"(pairs[2 * j + 1]), "r"(pairs[2 * j + 2]), "r"(pairs[2 * j + 3])
                  : "memory");

@@ -4,6 +4,7 @@
 
 #include "core/cuda/bulk_copy.cuh"
 #include "core/cuda/fast_math.cuh"
+#include "core/cuda/swizzle.cuh"
 #include "core/cuda/vectors.cuh"
 #include "transformer/cuda/fused_head_device.cuh"
 #include "transformer/cuda/head_shares.h"
@@ -110,7 +111,8 @@ struct Loaded {
 template <Of of, int width>
 struct Reader {
   const Shared<width>& s;
-  int lane, group, warp, tile_row, vector;
+  int lane, group, warp;
+  Place place;        // of the first of a step's operands
   float log_sums[2];  // of the thread's rows `row` and `row` + 8 (Of::rows)
   int32_t targets[2];
   int row;
@@ -120,10 +122,11 @@ struct Reader {
         lane(static_cast<int>(threadIdx.x) % 32),
         group(static_cast<int>(threadIdx.x) / 128 - 1),
         warp(static_cast<int>(threadIdx.x) % 128 / 32) {
-    // Of this lane's row of the four matrices that ldmatrix loads, and the 16-byte vector of its 16 that is wanted.
-    const int matrix = lane / 8, r = lane % 8;
-    tile_row = of == Of::rows ? 64 * group + 16 * warp + matrix % 2 * 8 + r : matrix / 2 * 8 + r;
-    vector = of == Of::rows ? matrix / 2 : 2 * warp + matrix % 2;
+    place = of == Of::rows ? place_of_lane(lane) : transposed_place_of_lane(lane);
+    if constexpr (of == Of::rows)
+      place.row += 64 * group + 16 * warp;
+    else
+      place.vector += 2 * warp;
   }
   __device__ __forceinline__ void start(const GradientArguments& a, const Unit& unit) {
     row = unit.tile + 64 * group + 16 * warp + lane / 4;
@@ -137,9 +140,9 @@ struct Reader {
   __device__ __forceinline__ void load(Loaded<of>& to, int stage, int k) const {
     const uint32_t logits = shared_address(s.logits[stage]);
     if constexpr (of == Of::rows) {
-      load_matrices<false>(to.x, logits + tile_row * 128 + (((2 * k + vector) ^ (lane % 8)) << 4));
+      load_matrices<false>(to.x, logits + swizzled(place.row, 2 * k + place.vector, lane % 8));
     } else {
-      load_matrices<true>(to.x, logits + group * box_bytes + (16 * k + tile_row) * 128 + ((vector ^ (lane % 8)) << 4));
+      load_matrices<true>(to.x, logits + group * box_bytes + swizzled(16 * k + place.row, place.vector, lane % 8));
       const uint32_t sums = shared_address(s.log_sums[stage]) + 64 * k + 8 * (lane % 4);
       to.log_sums[0] = load_pair(sums);
       to.log_sums[1] = load_pair(sums + 32);

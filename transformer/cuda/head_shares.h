@@ -4,11 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define ABSORB_SHARED __host__ __device__
-#else
-#define ABSORB_SHARED
-#endif
+#include "core/cuda/random.cuh"  // ABSORB_HOST_DEVICE
 
 namespace absorb::kernels {
 
@@ -16,8 +12,8 @@ namespace absorb::kernels {
 /// but for one step.
 struct HeadShares {
   int tiles = 0, parts = 1, steps = 0;
-  ABSORB_SHARED int units() const { return tiles * parts; }
-  ABSORB_SHARED int first(int part) const { return static_cast<int>(static_cast<int64_t>(steps) * part / parts); }
+  ABSORB_HOST_DEVICE int units() const { return tiles * parts; }
+  ABSORB_HOST_DEVICE int first(int part) const { return static_cast<int>(static_cast<int64_t>(steps) * part / parts); }
 };
 
 /// As many parts as keep `clusters` clusters busiest, few where it makes no difference of 1 %. A part has at least
