@@ -7,8 +7,8 @@
 
 namespace absorb::kernels::hopper {
 
-/// Byte at which vector `vector` (16 bytes, 0 to 7) of row `row` begins in a tile of rows of 128 bytes with the 128-byte
-/// swizzle. `row_of_eight` is row % 8, which callers know.
+/// Byte at which vector `vector` (16 bytes, 0 to 7) of row `row` begins in a tile of rows of 128 bytes with the
+/// 128-byte swizzle. `row_of_eight` is row % 8, which callers know.
 ABSORB_HOST_DEVICE constexpr int swizzled(int row, int vector, int row_of_eight) {
   return row * 128 + ((vector ^ row_of_eight) << 4);
 }
