@@ -86,9 +86,10 @@ double seconds_of(const RunSettings& run, const RunTimes& times) {
   const double evaluation = std::min(valid, passes(static_cast<double>(t.evaluation_tokens)));
   // Over valid text: the run's own loss, and dense's two limits, or losses under random routers.
   const double losses = run.target == "dense" ? 3 : run.target == "both" ? 4 : 2;
+  const int64_t checkpoints = t.steps / t.checkpoint_every + 1, evaluations = (t.steps - 1) / every;
   return 2 * times.build + static_cast<double>(t.steps) * times.step +
-         static_cast<double>(t.steps / t.checkpoint_every + 1) * times.checkpoint +
-         (static_cast<double>((t.steps - 1) / every) * evaluation + valid) * times.evaluation +
+         static_cast<double>(checkpoints) * times.checkpoint +
+         (static_cast<double>(evaluations) * evaluation + valid) * times.evaluation +
          (losses * valid + test) * times.exact_evaluation;
 }
 

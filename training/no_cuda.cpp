@@ -16,8 +16,8 @@ namespace {
 bool can_capture(at::Device) {
   return false;
 }
-BesideNoCapture::BesideNoCapture() = default;  // nothing is ever captured
-BesideNoCapture::~BesideNoCapture() = default;
+BesideNoCapture::BesideNoCapture() {}  // nothing is ever captured
+BesideNoCapture::~BesideNoCapture() {}
 struct StepGraph::Captured {};
 StepGraph::StepGraph(const std::function<void()>&) {
   no_kernels();

@@ -15,12 +15,15 @@ struct Tile {
   std::vector<int> stored = std::vector<int>(16 * 64);
   Tile() {
     for (int row = 0; row < 16; ++row)
-      for (int column = 0; column < 64; ++column)
-        stored[static_cast<std::size_t>(swizzled(row, column / 8, row % 8) / 2 + column % 8)] = 100 * row + column;
+      for (int column = 0; column < 64; ++column) {
+        const int place = swizzled(row, column / 8, row % 8) / 2 + column % 8;
+        stored[static_cast<std::size_t>(place)] = 100 * row + column;
+      }
   }
   // Eight neighbours where a lane points to.
   const int* at(const Place& place) const {
-    return &stored[static_cast<std::size_t>(swizzled(place.row, place.vector, place.row % 8) / 2)];
+    const int first = swizzled(place.row, place.vector, place.row % 8) / 2;
+    return &stored[static_cast<std::size_t>(first)];
   }
 };
 
