@@ -11,6 +11,16 @@
 
 #include <cstdint>
 
+/// A kernel's blocks come in pairs; nothing where code for older cards is made, which never runs such a kernel.
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+#define ABSORB_CLUSTERS_OF_TWO __cluster_dims__(2, 1, 1)
+#else
+#define ABSORB_CLUSTERS_OF_TWO
+#endif
+#if defined(__CUDA_ARCH__) && !defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#pragma nv_diag_suppress 177  // what Hopper's code alone calls
+#endif
+
 namespace absorb::kernels::hopper {
 
 __device__ __forceinline__ uint32_t shared_address(const void* p) {

@@ -103,8 +103,14 @@ __device__ __forceinline__ void write_zeros(const HeadLoss& a, int64_t row) {
 }
 
 constexpr int most_threads = 1024;
+// A multiprocessor of compute capability 8.0 or 9.0 holds 2,048 threads, others 1,536.
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ == 800 || __CUDA_ARCH__ == 900
+constexpr int row_blocks = 2;
+#else
+constexpr int row_blocks = 1;
+#endif
 
-__global__ void __launch_bounds__(most_threads, 2) row_in_shared(HeadLoss a) {
+__global__ void __launch_bounds__(most_threads, row_blocks) row_in_shared(HeadLoss a) {
   extern __shared__ uint4 kept[];
   const int64_t row = blockIdx.x;
   const int count = static_cast<int>(a.stride / 8), vocabulary = static_cast<int>(a.vocabulary);

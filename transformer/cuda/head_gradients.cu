@@ -125,7 +125,7 @@ __device__ __forceinline__ void consume(const GradientArguments& a, Shared<width
 }
 
 template <Of of, int width>
-__global__ void __cluster_dims__(2, 1, 1) __launch_bounds__(384, 1)
+__global__ void ABSORB_CLUSTERS_OF_TWO __launch_bounds__(384, 1)
     gradient_kernel(GradientArguments a, const __grid_constant__ CUtensorMap logits,
                     const __grid_constant__ CUtensorMap other) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL

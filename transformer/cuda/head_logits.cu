@@ -208,7 +208,7 @@ __device__ __forceinline__ void multiply_tiles(const LogitsArguments& a, Shared&
 }
 
 template <int width>
-__global__ void __cluster_dims__(2, 1, 1) __launch_bounds__(384, 1)
+__global__ void ABSORB_CLUSTERS_OF_TWO __launch_bounds__(384, 1)
     logits_kernel(LogitsArguments a, const __grid_constant__ CUtensorMap w,
                   const __grid_constant__ CUtensorMap logits) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
