@@ -83,7 +83,9 @@ TEST_F(StudyCrew, WhereMemoryRunsOutFewerGoOnAndEveryRunIsDone) {
     return RunEnd::done;
   });
   crew.work(3);
-  EXPECT_EQ(refused, 2);
+  // Two leave; the third may have asked before they did, and tries again.
+  EXPECT_GE(refused, 2);
+  EXPECT_LE(refused, 3);
   EXPECT_EQ(done, 6);
 }
 
