@@ -24,6 +24,10 @@ constexpr double share_of_memory = 0.8;  // of what is free: pools of several st
 
 }  // namespace
 
+int64_t runs_that_cores_hold(int64_t threads) {
+  return std::max<int64_t>(static_cast<int64_t>(std::thread::hardware_concurrency()) / threads, 1);
+}
+
 GpuLoad gpu_load(const RunSettings& run, int64_t vocabulary) {
   constexpr double bytes_a_parameter = 26;   // weights, gradient, two moments, bf16 copy; fresh weights at the end
   constexpr double bytes_a_logit = 12;       // fp32, with its softmax and one more
@@ -59,8 +63,7 @@ int64_t runs_that_help(const RunPlan& plan, at::Device device) {
   for (const RunSpec& run : plan.runs)
     if (!is_closed(run)) loads.push_back(gpu_load(run.settings, stated_vocabulary(run.settings.data)));
   at::globalContext().lazyInitDevice(device.type());
-  const auto cores = std::max<int64_t>(std::thread::hardware_concurrency(), 1);  // every run keeps one busy
-  return std::min(cores,
+  return std::min(runs_that_cores_hold(1),  // every run keeps one busy
                   runs_that_help(loads, static_cast<double>(at::accelerator::getMemoryInfo(device.index()).first)));
 }
 

@@ -1,10 +1,13 @@
-// How many runs at a time a GPU gets where nobody says: more than one only where the steps are small enough to leave
-// parts of it idle, and where their memory fits. What was measured: docs/performance.md.
+// How many runs at a time where nobody says: on a CPU what its cores hold; on a GPU more than one only where the steps
+// are small enough to leave parts of it idle, and where their memory fits. What was measured: docs/performance.md.
 #pragma once
 
 #include "studies/plan.h"
 
 namespace absorb {
+
+/// Runs of so many threads each that this machine's cores hold; at least one.
+int64_t runs_that_cores_hold(int64_t threads);
 
 /// What one run asks of a GPU, roughly, from its settings alone.
 struct GpuLoad {

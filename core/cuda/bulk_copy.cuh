@@ -73,10 +73,26 @@ struct Turn {
   }
 };
 
-/// Barriers that were set up are known to the whole cluster.
-__device__ __forceinline__ void publish_barriers() {
+/// Sets up a pipeline's barriers, by one thread; the whole cluster knows them after its next barrier. A stage is empty
+/// after so many arrivals.
+template <int stages>
+__device__ __forceinline__ void start_pipeline(Barrier (&full)[stages], Barrier (&empty)[stages], uint32_t arrivals) {
+  for (int i = 0; i < stages; ++i) {
+    full[i].init(1);
+    empty[i].init(arrivals);
+  }
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
+
+/// The block's dynamic shared memory as an S, which begins at 1,024 bytes as swizzled tiles do.
+template <class S>
+__device__ __forceinline__ S& aligned_shared() {
+  extern __shared__ unsigned char raw[];
+  return *reinterpret_cast<S*>((reinterpret_cast<uintptr_t>(raw) + 1023) & ~uintptr_t{1023});
+}
+/// Bytes to ask for.
+template <class S>
+constexpr int shared_bytes = static_cast<int>(sizeof(S)) + 1024;
 __device__ __forceinline__ void cluster_sync() {
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }

@@ -14,6 +14,14 @@ inline void check_launch(const char* kernel) {
     throw std::runtime_error(std::string(kernel) + ": " + cudaGetErrorString(error));
 }
 
+/// Of the current device; throws where there is none.
+inline int device_attribute(cudaDeviceAttr which) {
+  int device = 0, value = 0;
+  if (cudaGetDevice(&device) != cudaSuccess || cudaDeviceGetAttribute(&value, which, device) != cudaSuccess)
+    throw std::runtime_error("the GPU does not answer");
+  return value;
+}
+
 inline cudaStream_t stream_of(void* stream) {
   return static_cast<cudaStream_t>(stream);
 }

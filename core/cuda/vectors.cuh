@@ -29,10 +29,6 @@ __device__ __forceinline__ uint32_t pack2(float low, float high) {
   return bits;
 }
 
-__device__ __forceinline__ float round_bf16(float x) {
-  return __bfloat162float(__float2bfloat16_rn(x));
-}
-
 __device__ __forceinline__ Floats<4> unpack(uint2 v) {
   Floats<4> x;
   unpack2(v.x, x.at[0], x.at[1]);

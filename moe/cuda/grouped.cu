@@ -205,10 +205,7 @@ void launch(const GroupedWeightGradient& g, float* dw, float* workspace, void* s
 
 // Large tiles read less, where the card can hold them and they aren't mostly padding.
 bool large(const GroupedWeightGradient& g) {
-  int device = 0, bytes = 0;
-  if (cudaGetDevice(&device) != cudaSuccess ||
-      cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess)
-    throw std::runtime_error("grouped_weight_gradient: the device does not answer");
+  const int bytes = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
   const int64_t padded = int64_t{tiles_of(g.left, Large::M)} * Large::M,
                 least = int64_t{tiles_of(g.left, Small::M)} * Small::M;
   return bytes >= Large::bytes + 4096 && 4 * padded <= 5 * least;
@@ -217,10 +214,7 @@ bool large(const GroupedWeightGradient& g) {
 }  // namespace
 
 bool has_hopper_products() {
-  int device = 0, major = 0;
-  cudaGetDevice(&device);
-  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-  return major == 9;
+  return device_attribute(cudaDevAttrComputeCapabilityMajor) == 9;
 }
 
 int64_t grouped_weight_gradient_workspace(const GroupedWeightGradient& gradient) {

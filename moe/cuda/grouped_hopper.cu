@@ -130,16 +130,11 @@ __global__ void __launch_bounds__(384, 1)
     sum_shares_hopper(Problem p, float* dw, float4* partial, const __grid_constant__ CUtensorMap a,
                       const __grid_constant__ CUtensorMap b) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-  extern __shared__ unsigned char raw[];
-  Shared& s = *reinterpret_cast<Shared*>((reinterpret_cast<uintptr_t>(raw) + 1023) & ~uintptr_t{1023});
+  Shared& s = aligned_shared<Shared>();
   if (threadIdx.x == 0) {
     prefetch_map(a);
     prefetch_map(b);
-    for (int i = 0; i < stages; ++i) {
-      s.full[i].init(1);
-      s.empty[i].init(8);  // the multiplying warps
-    }
-    publish_barriers();
+    start_pipeline(s.full, s.empty, 8);  // the multiplying warps
   }
   first_steps<Tile>(p, s.first);  // a barrier of the block, too
   const int share = static_cast<int>(blockIdx.x);
@@ -160,7 +155,7 @@ void grouped_weight_gradient_hopper(const GroupedWeightGradient& gradient, float
   if (gradient.rows == 0) return;
   const Problem p = problem_of<Tile>(gradient);
   auto* partial = reinterpret_cast<float4*>(workspace);
-  constexpr int bytes = static_cast<int>(sizeof(Shared)) + 1024;
+  constexpr int bytes = shared_bytes<Shared>;
   cudaFuncSetAttribute(sum_shares_hopper, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   sum_shares_hopper<<<Tile::shares, 384, bytes, stream_of(stream)>>>(
       p, dw, partial, tensor_map(gradient.a, gradient.rows, gradient.left, gradient.left, 64),

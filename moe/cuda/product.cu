@@ -242,11 +242,8 @@ void grouped_product(const GroupedProduct& product, Bf16* y, void* stream) {
   if (product.experts < 1 || product.experts > most_grouped_experts || product.in % 8 || product.out % 8)
     throw std::runtime_error("grouped_product: E <= 256 and widths that are multiples of 8 must hold");
   if (product.rows == 0 || product.out == 0) return;
-  int device = 0, bytes = 0, multiprocessors = 0;
-  if (cudaGetDevice(&device) != cudaSuccess ||
-      cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess ||
-      cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device) != cudaSuccess)
-    throw std::runtime_error("grouped_product: the device does not answer");
+  const int bytes = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+  const int multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount);
   // Every element is one sum in one order whichever tile has it: the choice changes no bit.
   const int64_t tiles = (product.rows + Large::M - 1) / Large::M * ((product.out + Large::N - 1) / Large::N);
   if (bytes >= Large::bytes + 4096 && tiles >= 3 * multiprocessors)

@@ -220,10 +220,7 @@ auto with_rank(int64_t rank, Use use) {
 }  // namespace
 
 int64_t most_top_keys_items(int64_t rank) {
-  int device = 0, bytes = 0;
-  if (cudaGetDevice(&device) != cudaSuccess ||
-      cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess)
-    throw std::runtime_error("most_top_keys_items: the device does not answer");
+  const int bytes = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
   return with_rank(rank, [&](auto shapes) { return decltype(shapes)::most_items(bytes); });
 }
 

@@ -3,7 +3,6 @@
 
 #include <iostream>
 #include <set>
-#include <thread>
 
 #include "core/device.h"
 #include "core/error.h"
@@ -12,6 +11,7 @@
 #include "studies/command/summary.h"
 #include "studies/display.h"
 #include "studies/interrupt.h"
+#include "studies/jobs.h"
 #include "studies/measure_run.h"
 #include "studies/processes.h"
 
@@ -155,8 +155,7 @@ int supervise(const std::vector<Task>& tasks, const MeasureRequest& request, con
 
 int64_t default_jobs(const std::vector<Task>& tasks, at::Device device) {
   if (device.is_cuda()) return 1;
-  const int64_t threads = tasks.front().run.settings.training.threads;
-  return std::max<int64_t>(static_cast<int64_t>(std::thread::hardware_concurrency()) / threads, 1);
+  return runs_that_cores_hold(tasks.front().run.settings.training.threads);
 }
 
 int measure_all(const std::vector<Task>& tasks, const MeasureRequest& request, const CompensateOptions& options) {

@@ -1,6 +1,5 @@
 #include <iostream>
 #include <set>
-#include <thread>
 
 #include "core/device.h"
 #include "core/error.h"
@@ -25,8 +24,7 @@ std::vector<std::string> missing_corpora(const RunPlan& plan) {
 
 int64_t default_jobs(const RunPlan& plan, at::Device device) {
   if (device.is_cuda()) return runs_that_help(plan, device);
-  const int64_t threads = plan.runs.empty() ? 1 : plan.runs[0].settings.training.threads;
-  return std::max<int64_t>(static_cast<int64_t>(std::thread::hardware_concurrency()) / threads, 1);
+  return runs_that_cores_hold(plan.runs.empty() ? 1 : plan.runs[0].settings.training.threads);
 }
 
 std::string time_text(const RunPlan& plan, const Cost& cost, at::Device device, int64_t jobs, bool fused) {

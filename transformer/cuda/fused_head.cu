@@ -38,18 +38,12 @@ __global__ void __launch_bounds__(256)
 }  // namespace
 
 int head_clusters() {
-  int device = 0, processors = 0;
-  cudaGetDevice(&device);
-  cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
-  return processors / 2;
+  return device_attribute(cudaDevAttrMultiProcessorCount) / 2;
 }
 
 bool has_fused_head(int64_t vocabulary, int64_t width) {
-  int device = 0, major = 0;
-  if (cudaGetDevice(&device) != cudaSuccess ||
-      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess)
-    return false;
-  return major == 9 && (width == 128 || width == 256 || width == 384) && vocabulary >= 256;
+  return device_attribute(cudaDevAttrComputeCapabilityMajor) == 9 && vocabulary >= 256 &&
+         with_head_width(width, [&]<int>() {});
 }
 
 size_t fused_head_bytes(int64_t rows, int64_t width) {

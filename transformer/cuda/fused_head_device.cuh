@@ -26,6 +26,23 @@ void finish_head_rows(const FusedHead& call, const Partial* partials, int parts,
 __device__ __forceinline__ void give_back(hopper::Barrier& empty) {
   if (threadIdx.x % 32 < 2) empty.arrive_at(threadIdx.x % 32);
 }
+/// Calls use.template operator()<width>() for a width that there are kernels for; false for others.
+template <class Use>
+bool with_head_width(int64_t width, Use use) {
+  switch (width) {
+    case 128:
+      use.template operator()<128>();
+      return true;
+    case 256:
+      use.template operator()<256>();
+      return true;
+    case 384:
+      use.template operator()<384>();
+      return true;
+    default:
+      return false;
+  }
+}
 /// Clusters of two blocks that the current device runs at once.
 int head_clusters();
 

@@ -129,16 +129,11 @@ __global__ void ABSORB_CLUSTERS_OF_TWO __launch_bounds__(384, 1)
     gradient_kernel(GradientArguments a, const __grid_constant__ CUtensorMap logits,
                     const __grid_constant__ CUtensorMap other) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-  extern __shared__ unsigned char raw[];
-  Shared<width>& s = *reinterpret_cast<Shared<width>*>((reinterpret_cast<uintptr_t>(raw) + 1023) & ~uintptr_t{1023});
+  Shared<width>& s = aligned_shared<Shared<width>>();
   if (threadIdx.x == 0) {
     prefetch_map(logits);
     prefetch_map(other);
-    for (int i = 0; i < Shared<width>::stages; ++i) {
-      s.full[i].init(1);
-      s.empty[i].init(16);  // the eight warps of two blocks
-    }
-    publish_barriers();
+    start_pipeline(s.full, s.empty, 16);  // the eight warps of two blocks
   }
   cluster_sync();
   if (threadIdx.x < 128) {
@@ -167,7 +162,7 @@ __global__ void __launch_bounds__(256) add_parts(const float* partials, int part
 
 template <Of of, int width>
 void launch(const GradientArguments& a, const CUtensorMap& logits, const CUtensorMap& other, void* stream) {
-  constexpr int bytes = static_cast<int>(sizeof(Shared<width>)) + 1024;
+  constexpr int bytes = shared_bytes<Shared<width>>;
   const auto kernel = gradient_kernel<of, width>;
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   const int units = a.shares.units(), clusters = head_clusters();
@@ -178,9 +173,7 @@ void launch(const GradientArguments& a, const CUtensorMap& logits, const CUtenso
 template <Of of>
 void launch(int64_t width, const GradientArguments& a, const CUtensorMap& logits, const CUtensorMap& other,
             void* stream) {
-  if (width == 384) return launch<of, 384>(a, logits, other, stream);
-  if (width == 256) return launch<of, 256>(a, logits, other, stream);
-  launch<of, 128>(a, logits, other, stream);
+  with_head_width(width, [&]<int columns>() { launch<of, columns>(a, logits, other, stream); });
 }
 
 GradientArguments arguments_of(const FusedHead& call) {

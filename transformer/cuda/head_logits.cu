@@ -212,16 +212,11 @@ __global__ void ABSORB_CLUSTERS_OF_TWO __launch_bounds__(384, 1)
     logits_kernel(LogitsArguments a, const __grid_constant__ CUtensorMap w,
                   const __grid_constant__ CUtensorMap logits) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-  extern __shared__ unsigned char raw[];
-  Shared& s = *reinterpret_cast<Shared*>((reinterpret_cast<uintptr_t>(raw) + 1023) & ~uintptr_t{1023});
+  Shared& s = aligned_shared<Shared>();
   if (threadIdx.x == 0) {
     prefetch_map(w);
     prefetch_map(logits);
-    for (int i = 0; i < stages; ++i) {
-      s.full[i].init(1);
-      s.empty[i].init(16);  // the multiplying warps of two blocks
-    }
-    publish_barriers();
+    start_pipeline(s.full, s.empty, 16);  // the multiplying warps of two blocks
   }
   cluster_sync();
   if (threadIdx.x < 128) {
@@ -237,7 +232,7 @@ __global__ void ABSORB_CLUSTERS_OF_TWO __launch_bounds__(384, 1)
 
 template <int width>
 void launch(const LogitsArguments& a, const CUtensorMap& w, const CUtensorMap& logits, void* stream) {
-  constexpr int bytes = static_cast<int>(sizeof(Shared)) + 1024;
+  constexpr int bytes = shared_bytes<Shared>;
   cudaFuncSetAttribute(logits_kernel<width>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   const int blocks = 2 * std::min(a.shares.units(), head_clusters());
   logits_kernel<width><<<static_cast<unsigned>(blocks), 384, bytes, stream_of(stream)>>>(a, w, logits);
@@ -260,12 +255,7 @@ void head_forward(const FusedHead& call, void* stream) {
   a.partials = static_cast<Partial*>(call.workspace);
   const CUtensorMap w = tensor_map(call.w, call.stride, call.width, call.width, tile_words / 2),
                     logits = tensor_map(call.logits, call.rows, call.stride, call.stride, group_rows);
-  if (call.width == 384)
-    launch<384>(a, w, logits, stream);
-  else if (call.width == 256)
-    launch<256>(a, w, logits, stream);
-  else
-    launch<128>(a, w, logits, stream);
+  with_head_width(call.width, [&]<int width>() { launch<width>(a, w, logits, stream); });
   finish_head_rows(call, a.partials, a.shares.parts, stream);
 }
 
