@@ -4,7 +4,7 @@
 
 #include "attention/fused.h"
 #include "core/error.h"
-#include "core/fused.h"
+#include "tensors/fused.h"
 
 namespace absorb {
 namespace {

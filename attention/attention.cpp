@@ -3,7 +3,7 @@
 #include <torch/types.h>
 
 #include "core/error.h"
-#include "core/fused.h"
+#include "tensors/fused.h"
 
 namespace absorb {
 

@@ -5,11 +5,11 @@
 
 #include "attention/cuda/attend.cuh"
 #include "core/error.h"
-#include "core/fused.h"
-#include "core/kernel_arguments.h"
-#include "core/node.h"
-#include "core/view_sink.h"
 #include "router/kernels.h"
+#include "tensors/fused.h"
+#include "tensors/kernel_arguments.h"
+#include "tensors/node.h"
+#include "tensors/view_sink.h"
 
 namespace absorb::fused {
 namespace {

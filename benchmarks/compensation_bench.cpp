@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "compensation/coupling.h"
+#include "compensation/measures/coupling.h"
 
 namespace absorb::bench {
 namespace {

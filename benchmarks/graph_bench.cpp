@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "compensation/graph_algorithms.h"
-#include "compensation/queries.h"
+#include "compensation/graph/graph_algorithms.h"
+#include "compensation/graph/queries/queries.h"
 #include "core/random.h"
 
 namespace absorb::bench {

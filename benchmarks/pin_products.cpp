@@ -1,8 +1,8 @@
-// Writes core/pinned_products.cpp: for every matrix product in a training step of the studies' arms, the fastest
+// Writes tensors/pinned_products.cpp: for every matrix product in a training step of the studies' arms, the fastest
 // algorithm that cuBLASLt has on this card.
 //
 //     cmake --build --preset release --target pin_products
-//     build/release/pin_products benchmarks/arms/*.toml > core/pinned_products.cpp
+//     build/release/pin_products benchmarks/arms/*.toml > tensors/pinned_products.cpp
 //
 // Candidates are what the heuristic offers, what the table has, and what lies near the best of those: running this
 // again with its own table may find more. The best are timed in turns, in captured graphs over inputs that don't fit
@@ -18,11 +18,11 @@
 #include <functional>
 #include <set>
 
-#include "core/cuda/product_plan.h"
 #include "core/device.h"
 #include "core/error.h"
-#include "studies/bench.h"
-#include "studies/plan.h"
+#include "studies/cost/bench.h"
+#include "studies/plan/plan.h"
+#include "tensors/cuda/product_plan.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {
@@ -254,7 +254,7 @@ void print_table(const std::vector<Found>& found, at::Device device) {
   const PinnedProducts here = products::library_here();
   fmt::print(R"(// Written by benchmarks/pin_products on an {}.
 // Product shapes: rows, inner, columns, whether a and b are stored transposed, fp32 output, adds.
-#include "core/product.h"
+#include "tensors/product.h"
 
 namespace absorb {{
 namespace {{

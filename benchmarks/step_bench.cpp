@@ -10,7 +10,7 @@
 #include <ctime>
 
 #include "benchmarks/arms.h"
-#include "studies/bench.h"
+#include "studies/cost/bench.h"
 #include "training/trainer.h"
 
 namespace absorb::bench {

@@ -1,10 +1,10 @@
-# Each folder of cmake/layers.txt is an object library absorb_<folder>; together they are libabsorb.so. (Static libraries
-# would drop what only a plug-in uses, and what only registers itself.)
+# Each room of cmake/layers.txt is an object library, absorb_studies_run for studies/run; together they are libabsorb.so.
+# (Static libraries would drop what only a plug-in uses, and what only registers itself.)
 add_library(absorb_library SHARED)
 set_target_properties(absorb_library PROPERTIES OUTPUT_NAME absorb LINKER_LANGUAGE CXX)
 target_link_libraries(absorb_library PUBLIC absorb_flags PRIVATE ZLIB::ZLIB "${ABSORB_PCRE2}" Threads::Threads)
 
-# Sources of a folder: all .cpp, and either its cuda/ or its no_cuda.cpp.
+# Sources of a room: all .cpp below it but those of deeper rooms, and either its cuda/ or its no_cuda.cpp.
 function(absorb_sources folder out)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${folder}/*.cpp" "${CMAKE_SOURCE_DIR}/${folder}/*.cu")
   if(absorb_cuda)
@@ -12,33 +12,41 @@ function(absorb_sources folder out)
   else()
     list(FILTER sources EXCLUDE REGEX "/cuda/")
   endif()
-  list(FILTER sources EXCLUDE REGEX "/studies/main\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "/studies/command/main\\.cpp$")
+  foreach(other IN LISTS absorb_folders)
+    if(other MATCHES "^${folder}/")
+      list(FILTER sources EXCLUDE REGEX "^${CMAKE_SOURCE_DIR}/${other}/")
+    endif()
+  endforeach()
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
-# absorb_folders, and absorb_uses_<folder> for each: what layers.txt says.
+# absorb_folders, and absorb_uses_<room> for each: what layers.txt says, with _ for /.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/layers.txt")
-file(STRINGS "${CMAKE_SOURCE_DIR}/cmake/layers.txt" absorb_layers REGEX "^[a-z]+:")
+file(STRINGS "${CMAKE_SOURCE_DIR}/cmake/layers.txt" absorb_layers REGEX "^[a-z/]+:")
 foreach(line IN LISTS absorb_layers)
-  string(REGEX MATCH "^([a-z]+): *(.*)$" matched "${line}")
+  string(REGEX MATCH "^([a-z/]+): *(.*)$" matched "${line}")
   set(folder "${CMAKE_MATCH_1}")
-  string(REPLACE " " ";" absorb_uses_${folder} "${CMAKE_MATCH_2}")
+  string(REPLACE " " ";" uses "${CMAKE_MATCH_2}")
+  string(REPLACE "/" "_" room "${folder}")
+  string(REPLACE "/" "_" absorb_uses_${room} "${uses}")
   list(APPEND absorb_folders ${folder})
 endforeach()
 
 foreach(folder IN LISTS absorb_folders)
   absorb_sources(${folder} sources)
+  string(REPLACE "/" "_" room "${folder}")
   if(sources)
-    add_library(absorb_${folder} OBJECT ${sources})
-    target_link_libraries(absorb_${folder} PUBLIC absorb_flags)
-    target_precompile_headers(absorb_${folder} REUSE_FROM absorb_precompiled)
-    target_link_libraries(absorb_library PRIVATE absorb_${folder})
+    add_library(absorb_${room} OBJECT ${sources})
+    target_link_libraries(absorb_${room} PUBLIC absorb_flags)
+    target_precompile_headers(absorb_${room} REUSE_FROM absorb_precompiled)
+    target_link_libraries(absorb_library PRIVATE absorb_${room})
   endif()
 endforeach()
 
-# The command is studies/main.cpp alone; its object library keeps -fPIC, without which the precompiled header is refused.
-if(EXISTS "${CMAKE_SOURCE_DIR}/studies/main.cpp")
-  add_library(absorb_main OBJECT studies/main.cpp)
+# The command is studies/command/main.cpp alone; its object library keeps -fPIC, without which the precompiled header is refused.
+if(EXISTS "${CMAKE_SOURCE_DIR}/studies/command/main.cpp")
+  add_library(absorb_main OBJECT studies/command/main.cpp)
   target_link_libraries(absorb_main PUBLIC absorb_flags)
   target_precompile_headers(absorb_main REUSE_FROM absorb_precompiled)
   add_executable(absorb_command)

@@ -4,5 +4,5 @@ set(absorb_write_version "${CMAKE_COMMAND}" "-DSOURCE=${CMAKE_SOURCE_DIR}" "-DVE
   "-DTARGET=${absorb_version_dir}/absorb_version.h" -P "${CMAKE_SOURCE_DIR}/cmake/WriteVersion.cmake")
 execute_process(COMMAND ${absorb_write_version})
 add_custom_target(absorb_version COMMAND ${absorb_write_version} BYPRODUCTS "${absorb_version_dir}/absorb_version.h")
-add_dependencies(absorb_studies absorb_version)
-target_include_directories(absorb_studies PRIVATE "${absorb_version_dir}")
+add_dependencies(absorb_studies_run absorb_version)
+target_include_directories(absorb_studies_run PRIVATE "${absorb_version_dir}")

@@ -48,4 +48,8 @@ void configure_torch(int threads, bool tf32) {
   context.setAllowTF32CuBLAS(tf32);
 }
 
+void unavailable() {
+  user_error("{}: install one and build again, or use --device cpu", why_no_cuda());
+}
+
 }  // namespace absorb

@@ -12,6 +12,8 @@ namespace absorb {
 at::Device find_device(std::string_view name);
 /// Empty when a GPU can be used; otherwise the reason.
 std::string why_no_cuda();
+/// What stands in for a kernel in a build that has none: throws the UserError that says so.
+[[noreturn]] void unavailable();
 /// Empty when a driver of CUDA version `driver` (13010 is 13.1; 0: there is none) runs kernels built by `toolkit`.
 std::string driver_complaint(int driver, int toolkit);
 /// The stream that LibTorch's operations run on, as cudaStream_t.

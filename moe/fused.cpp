@@ -4,11 +4,11 @@
 #include <torch/types.h>
 
 #include "core/error.h"
-#include "core/kernel_arguments.h"
 #include "moe/cuda/activation.cuh"
 #include "moe/cuda/dispatch.cuh"
 #include "moe/cuda/grouped.cuh"
 #include "moe/cuda/route.cuh"
+#include "tensors/kernel_arguments.h"
 
 namespace absorb::fused {
 namespace {

@@ -2,8 +2,8 @@
 // otherwise.
 #pragma once
 
-#include "core/fused.h"
 #include "router/routing.h"
+#include "tensors/fused.h"
 
 namespace absorb::fused {
 

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "core/fused.h"
 #include "moe/fused.h"
+#include "tensors/fused.h"
 
 namespace absorb {
 

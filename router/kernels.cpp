@@ -2,12 +2,12 @@
 
 #include <torch/types.h>
 
-#include "core/kernel_arguments.h"
-#include "core/node.h"
-#include "core/view_sink.h"
 #include "router/cuda/balance.cuh"
 #include "router/cuda/sparsity.cuh"
 #include "router/cuda/top_k.cuh"
+#include "tensors/kernel_arguments.h"
+#include "tensors/node.h"
+#include "tensors/view_sink.h"
 
 namespace absorb {
 namespace {

@@ -9,8 +9,8 @@
 
 #include <cstdint>
 
-#include "core/parameters.h"
-#include "core/pass.h"
+#include "tensors/parameters.h"
+#include "tensors/pass.h"
 
 namespace absorb {
 

@@ -5,8 +5,8 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 
-#include "core/parameters.h"
-#include "core/pass.h"
+#include "tensors/parameters.h"
+#include "tensors/pass.h"
 
 namespace absorb {
 

@@ -2,9 +2,9 @@
 // also writes the bf16 copy.
 #pragma once
 
-#include "core/fused.h"
-#include "core/parameters.h"
 #include "core/safetensors.h"
+#include "tensors/fused.h"
+#include "tensors/parameters.h"
 #include "training/rates.h"
 #include "training/settings.h"
 

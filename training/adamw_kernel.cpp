@@ -3,7 +3,7 @@
 
 #include <torch/types.h>
 
-#include "core/kernel_arguments.h"
+#include "tensors/kernel_arguments.h"
 #include "training/cuda/adamw.cuh"
 
 namespace absorb {

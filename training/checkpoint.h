@@ -4,8 +4,8 @@
 #pragma once
 
 #include "core/files.h"
-#include "core/parameters.h"
 #include "core/safetensors.h"
+#include "tensors/parameters.h"
 
 namespace absorb {
 

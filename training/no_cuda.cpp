@@ -1,18 +1,9 @@
 // Stands in for training/cuda/ in a build without a CUDA compiler.
 #include "core/device.h"
-#include "core/error.h"
 #include "training/cuda/adamw.cuh"
 #include "training/step_graph.h"
 
 namespace absorb {
-namespace {
-
-[[noreturn]] void no_kernels() {
-  user_error("{}: install one and build again, or use --device cpu", why_no_cuda());
-}
-
-}  // namespace
-
 bool can_capture(at::Device) {
   return false;
 }
@@ -20,7 +11,7 @@ BesideNoCapture::BesideNoCapture() {}  // nothing is ever captured
 BesideNoCapture::~BesideNoCapture() {}
 struct StepGraph::Captured {};
 StepGraph::StepGraph(const std::function<void()>&) {
-  no_kernels();
+  unavailable();
 }
 StepGraph::~StepGraph() = default;
 void StepGraph::replay() const {}
@@ -31,10 +22,10 @@ StreamScope::~StreamScope() = default;
 namespace kernels {
 
 void adamw_step(const AdamWStep&, void*) {
-  no_kernels();
+  unavailable();
 }
 size_t adamw_bytes() {
-  no_kernels();
+  unavailable();
 }
 
 }  // namespace kernels

@@ -1,7 +1,7 @@
 // What trains, when, and how fast: [training] train, rates, freeze and thaw, by pattern of parameter names.
 #pragma once
 
-#include "core/parameters.h"
+#include "tensors/parameters.h"
 #include "training/settings.h"
 
 namespace absorb {

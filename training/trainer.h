@@ -7,7 +7,7 @@
 #include <optional>
 #include <span>
 
-#include "core/fused.h"
+#include "tensors/fused.h"
 #include "training/accounts.h"
 #include "training/adamw.h"
 #include "training/batch.h"

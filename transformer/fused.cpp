@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/kernel_arguments.h"
-#include "core/product.h"
+#include "tensors/kernel_arguments.h"
+#include "tensors/product.h"
 #include "transformer/cuda/embedding.cuh"
 #include "transformer/cuda/fused_head.cuh"
 #include "transformer/cuda/head.cuh"

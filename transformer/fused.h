@@ -4,7 +4,7 @@
 // The residual stream is fp32, what the layers read of it is bf16, and its gradient is bf16.
 #pragma once
 
-#include "core/fused.h"
+#include "tensors/fused.h"
 
 namespace absorb::fused {
 

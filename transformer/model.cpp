@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/fused.h"
 #include "moe/fused.h"
+#include "tensors/fused.h"
 #include "transformer/fused.h"
 
 namespace absorb {

@@ -1,64 +1,55 @@
 // Stands in for transformer/cuda/ in a build without a CUDA compiler.
 #include "core/device.h"
-#include "core/error.h"
 #include "transformer/cuda/embedding.cuh"
 #include "transformer/cuda/fused_head.cuh"
 #include "transformer/cuda/head.cuh"
 #include "transformer/cuda/norm.cuh"
 
 namespace absorb::kernels {
-namespace {
-
-[[noreturn]] void no_kernels() {
-  user_error("{}: install one and build again, or use --device cpu", why_no_cuda());
-}
-
-}  // namespace
-
 void norm_forward(const NormForward&, void*) {
-  no_kernels();
+  unavailable();
 }
 void norm_backward(const NormBackward&, void*) {
-  no_kernels();
+  unavailable();
 }
 size_t norm_backward_bytes(int64_t, int64_t) {
-  no_kernels();
+  unavailable();
 }
 void head_loss(const HeadLoss&, void*) {
-  no_kernels();
+  unavailable();
 }
 bool has_fused_head(int64_t, int64_t) {
   return false;
 }
 size_t fused_head_bytes(int64_t, int64_t) {
-  no_kernels();
+  unavailable();
 }
 void head_forward(const FusedHead&, void*) {
-  no_kernels();
+  unavailable();
 }
 void head_input_gradient(const FusedHead&, void*) {
-  no_kernels();
+  unavailable();
 }
 void head_weight_gradient(const FusedHead&, void*) {
-  no_kernels();
+  unavailable();
 }
 void scale_rows(const Bf16*, const float*, Bf16*, int64_t, int64_t, void*) {
-  no_kernels();
+  unavailable();
 }
 void embedding_forward(const EmbeddingForward&, void*) {
-  no_kernels();
+  unavailable();
 }
 void sort_tokens(const int64_t*, int64_t, int64_t, void*, void*) {
-  no_kernels();
+  unavailable();
 }
 size_t sort_tokens_bytes(int64_t) {
-  no_kernels();
+  unavailable();
 }
 void embedding_backward(const EmbeddingBackward&, void*) {
-  no_kernels();
+  unavailable();
 }
 size_t embedding_backward_bytes(int64_t, int64_t) {
-  no_kernels();
+  unavailable();
 }
 
 }  // namespace absorb::kernels

@@ -6,8 +6,8 @@
 // allocates, so all may be captured in a graph. They throw std::runtime_error for what has no kernel (see has_kernel).
 #pragma once
 
-#include "core/cuda/types.h"
 #include "router/cuda/view.h"
+#include "tensors/cuda/types.h"
 
 namespace absorb::kernels {
 

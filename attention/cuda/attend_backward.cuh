@@ -10,7 +10,7 @@
 #include <cuda_runtime.h>
 
 #include "attention/cuda/attend_tile.cuh"
-#include "core/cuda/launch.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels::attend {
 

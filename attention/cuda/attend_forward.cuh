@@ -7,7 +7,7 @@
 #include <cuda_runtime.h>
 
 #include "attention/cuda/attend_keys.cuh"
-#include "core/cuda/launch.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels::attend {
 

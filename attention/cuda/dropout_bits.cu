@@ -1,7 +1,7 @@
 #include "attention/cuda/dropout_bits.cuh"
 
-#include "core/cuda/launch.cuh"
-#include "core/cuda/vectors.cuh"
+#include "tensors/cuda/launch.cuh"
+#include "tensors/cuda/vectors.cuh"
 
 namespace absorb::kernels::attend {
 namespace {

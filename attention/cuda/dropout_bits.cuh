@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "core/cuda/random.cuh"
-#include "core/cuda/types.h"
+#include "tensors/cuda/types.h"
 
 namespace absorb::kernels::attend {
 

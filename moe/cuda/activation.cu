@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/cuda/launch.cuh"
 #include "moe/cuda/activation_walk.cuh"
 #include "moe/cuda/gelu.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {
 namespace {

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cuda/column_sums.cuh"
-#include "core/cuda/types.h"
+#include "tensors/cuda/column_sums.cuh"
+#include "tensors/cuda/types.h"
 
 namespace absorb::kernels {
 

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "core/cuda/vectors.cuh"
 #include "moe/cuda/activation.cuh"
+#include "tensors/cuda/vectors.cuh"
 
 namespace absorb::kernels {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/cuda/launch.cuh"
 #include "moe/cuda/dispatch.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {
 namespace {

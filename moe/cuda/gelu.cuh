@@ -1,8 +1,8 @@
 // Activations and their slopes from two special functions each. For .cu files alone.
 #pragma once
 
-#include "core/cuda/fast_math.cuh"
 #include "moe/cuda/activation.cuh"
+#include "tensors/cuda/fast_math.cuh"
 
 namespace absorb::kernels {
 

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/cuda/launch.cuh"
 #include "moe/cuda/block_product.cuh"
 #include "moe/cuda/grouped_hopper.cuh"
 #include "moe/cuda/grouped_shares.cuh"
 #include "router/cuda/tile.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "core/cuda/types.h"
+#include "tensors/cuda/types.h"
 
 namespace absorb::kernels {
 

@@ -3,10 +3,10 @@
 // last come along with a step's copy: they belong to the next one, and are made zeros in the left operand.
 #include <cuda_runtime.h>
 
-#include "core/cuda/bulk_copy.cuh"
-#include "core/cuda/wgmma.cuh"
 #include "moe/cuda/grouped_hopper.cuh"
 #include "moe/cuda/grouped_shares.cuh"
+#include "tensors/cuda/bulk_copy.cuh"
+#include "tensors/cuda/wgmma.cuh"
 
 namespace absorb::kernels {
 namespace {

@@ -6,11 +6,11 @@
 
 #include <cuda_runtime.h>
 
-#include "core/cuda/launch.cuh"
 #include "moe/cuda/first_steps.cuh"
 #include "moe/cuda/grouped.cuh"
 #include "moe/cuda/schedule.cuh"
 #include "router/cuda/tile.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels::grouped {
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/cuda/launch.cuh"
 #include "moe/cuda/block_product.cuh"
 #include "moe/cuda/first_steps.cuh"
 #include "moe/cuda/grouped.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {
 namespace {

@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <type_traits>
 
-#include "core/cuda/launch.cuh"
 #include "moe/cuda/route.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {
 namespace {

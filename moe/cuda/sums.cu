@@ -2,9 +2,9 @@
 // launch adds in order.
 #include <cuda_runtime.h>
 
-#include "core/cuda/launch.cuh"
-#include "core/cuda/vectors.cuh"
 #include "moe/cuda/dispatch.cuh"
+#include "tensors/cuda/launch.cuh"
+#include "tensors/cuda/vectors.cuh"
 
 namespace absorb::kernels {
 namespace {

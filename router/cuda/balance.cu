@@ -2,7 +2,7 @@
 
 #include <cuda_bf16.h>
 
-#include "core/cuda/launch.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {
 namespace {

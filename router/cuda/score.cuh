@@ -17,8 +17,8 @@
 //      first_key + 8 n + tile::result_column(lane, i).
 #pragma once
 
-#include "core/cuda/fast_math.cuh"
 #include "router/cuda/tile.cuh"
+#include "tensors/cuda/fast_math.cuh"
 
 namespace absorb::kernels::score {
 

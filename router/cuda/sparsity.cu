@@ -2,9 +2,9 @@
 
 #include <stdexcept>
 
-#include "core/cuda/launch.cuh"
 #include "router/cuda/place.cuh"
 #include "router/cuda/score.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {
 namespace {

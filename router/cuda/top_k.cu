@@ -4,10 +4,10 @@
 
 #include <stdexcept>
 
-#include "core/cuda/launch.cuh"
 #include "router/cuda/score.cuh"
 #include "router/cuda/select.cuh"
 #include "router/cuda/top_k.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {
 namespace {

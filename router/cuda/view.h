@@ -1,7 +1,7 @@
 // Tensors of heads inside larger ones, as launchers take them: no CUDA header and no torch header.
 #pragma once
 
-#include "core/cuda/types.h"
+#include "tensors/cuda/types.h"
 
 namespace absorb::kernels {
 

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "core/fused.h"
+#include "tensors/fused.h"
 
 namespace absorb {
 namespace {

@@ -8,14 +8,14 @@
 
 #include "core/device.h"
 #include "core/error.h"
-#include "studies/bench.h"
 #include "studies/command/commands.h"
-#include "studies/fit.h"
-#include "studies/floor.h"
-#include "studies/plan.h"
-#include "studies/table.h"
-#include "studies/text_table.h"
-#include "studies/together.h"
+#include "studies/cost/bench.h"
+#include "studies/cost/floor.h"
+#include "studies/cost/memory.h"
+#include "studies/cost/together.h"
+#include "studies/plan/plan.h"
+#include "studies/report/text/table.h"
+#include "studies/report/text/text_table.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {

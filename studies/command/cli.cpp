@@ -3,12 +3,12 @@
 
 #include <iostream>
 
-#include "compensation/queries.h"
+#include "compensation/graph/queries/queries.h"
+#include "compensation/measures/measures.h"
 #include "core/error.h"
 #include "core/settings.h"
 #include "studies/command/commands.h"
-#include "studies/measure_run.h"
-#include "studies/provenance.h"
+#include "studies/run/provenance.h"
 
 namespace absorb {
 namespace {

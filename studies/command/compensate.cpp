@@ -4,16 +4,18 @@
 #include <iostream>
 #include <set>
 
+#include "compensation/measures/measures.h"
+#include "core/clock.h"
 #include "core/device.h"
 #include "core/error.h"
-#include "studies/claim.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
-#include "studies/display.h"
-#include "studies/interrupt.h"
-#include "studies/jobs.h"
-#include "studies/measure_run.h"
-#include "studies/processes.h"
+#include "studies/folder/claim.h"
+#include "studies/run/interrupt.h"
+#include "studies/subject/measure_run.h"
+#include "studies/work/display.h"
+#include "studies/work/jobs.h"
+#include "studies/work/processes.h"
 
 namespace absorb {
 namespace {

@@ -2,11 +2,11 @@
 
 #include "core/device.h"
 #include "core/error.h"
-#include "studies/claim.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
-#include "studies/deploy_task.h"
-#include "studies/runner.h"
+#include "studies/folder/claim.h"
+#include "studies/run/deployment.h"
+#include "studies/run/runner.h"
 
 namespace absorb {
 

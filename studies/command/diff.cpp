@@ -1,5 +1,5 @@
 // absorb diff: what differs between two runs or two studies.
-#include "studies/diff.h"
+#include "studies/report/text/diff.h"
 
 #include <iostream>
 

@@ -3,12 +3,13 @@
 #include <iostream>
 #include <set>
 
-#include "compensation/queries.h"
+#include "compensation/graph/queries/queries.h"
+#include "compensation/measures/measures.h"
 #include "core/error.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
-#include "studies/compensation_table.h"
-#include "studies/measure_run.h"
+#include "studies/folder/paths.h"
+#include "studies/report/text/compensation_table.h"
 
 namespace absorb {
 namespace {
@@ -59,7 +60,7 @@ CompensationGraph graph_in(const Path& from) {
   std::vector<Measurement> measurements;
   for (const RunSpec& run : plan_in(from).runs)
     for (const std::string& measure : measure_names())
-      if (const Path file = measurement_file(run, measure); std::filesystem::exists(file))
+      if (const Path file = measurement_file(run.folder, measure); std::filesystem::exists(file))
         measurements.push_back(load_measurement(file));
   require(!measurements.empty(), "{}: nothing was measured yet: run `absorb compensate {}` first", from.string(),
           from.string());

@@ -5,14 +5,15 @@
 #include <iostream>
 #include <thread>
 
+#include "core/clock.h"
 #include "core/device.h"
 #include "core/error.h"
-#include "studies/claim.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
-#include "studies/display.h"
-#include "studies/provenance.h"
-#include "studies/reference.h"
+#include "studies/folder/claim.h"
+#include "studies/plan/reference.h"
+#include "studies/run/provenance.h"
+#include "studies/work/display.h"
 
 namespace absorb {
 

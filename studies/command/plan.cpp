@@ -5,12 +5,13 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "studies/analysis/sample_size.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
-#include "studies/estimate.h"
-#include "studies/sample_size.h"
-#include "studies/table.h"
-#include "studies/text_table.h"
+#include "studies/cost/estimate.h"
+#include "studies/folder/differences.h"
+#include "studies/report/text/table.h"
+#include "studies/report/text/text_table.h"
 
 namespace absorb {
 namespace {
@@ -68,7 +69,9 @@ int plan_command(const PlanOptions& options) {
     pilot = pilot_for(study, options.pilot, read_records(before));
     note = warning(changes_since(before, plan));
   }
-  const std::vector<PlannedContrast> planned = plan_contrasts(study, plan, pilot, request);
+  std::vector<RunRecord> to_come;
+  std::transform(plan.runs.begin(), plan.runs.end(), std::back_inserter(to_come), waiting_record);
+  const std::vector<PlannedContrast> planned = plan_contrasts(study, to_come, pilot, request);
   const auto seeds = static_cast<int64_t>(study.settings.seeds.size());
   const SeedCost cost{static_cast<int64_t>(plan.runs.size()) / seeds,
                       training_seconds(plan, find_device(options.device)) / static_cast<double>(seeds)};

@@ -1,14 +1,17 @@
 #include <iostream>
 #include <set>
 
+#include "core/clock.h"
 #include "core/device.h"
 #include "core/error.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
-#include "studies/display.h"
-#include "studies/estimate.h"
-#include "studies/jobs.h"
-#include "studies/work.h"
+#include "studies/cost/estimate.h"
+#include "studies/cost/memory.h"
+#include "studies/folder/analysis_lock.h"
+#include "studies/work/display.h"
+#include "studies/work/jobs.h"
+#include "studies/work/work.h"
 #include "training/data/dataset.h"
 
 namespace absorb {
@@ -113,7 +116,10 @@ int run_command(const RunOptions& options) {
                            options.argv,
                            worker_command(options),
                            study.settings.top_k,
-                           options.kernels == "fused"};
+                           options.kernels == "fused",
+                           [device, fused = options.kernels == "fused"](const RunSettings& run, int64_t vocabulary) {
+                             say_what_fits(run, vocabulary, device, fused);
+                           }};
   if (!options.worker) {
     require_disk(plan, device, jobs);
     open_corpora(plan);

@@ -3,12 +3,13 @@
 #include <set>
 
 #include "core/error.h"
+#include "studies/analysis/compensation_summaries.h"
 #include "studies/command/commands.h"
-#include "studies/compensation_summaries.h"
-#include "studies/compensation_table.h"
-#include "studies/deploy_task.h"
-#include "studies/results.h"
-#include "studies/table.h"
+#include "studies/folder/analysis_lock.h"
+#include "studies/report/data/results.h"
+#include "studies/report/text/compensation_table.h"
+#include "studies/report/text/table.h"
+#include "studies/run/deployment.h"
 
 namespace absorb {
 
@@ -87,6 +88,16 @@ void keep_current(RunRecord& record, const RunSpec& run) {
 }
 
 }  // namespace
+
+RunRecord waiting_record(const RunSpec& run) {
+  RunRecord record;
+  record.arm = run.arm;
+  record.target = run.settings.target;
+  record.cell = run.cell;
+  record.seed = run.settings.seed;
+  record.state = "waiting";
+  return record;
+}
 
 std::vector<RunRecord> read_records(const RunPlan& plan) {
   std::vector<RunRecord> records;

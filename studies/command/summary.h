@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "studies/plan.h"
+#include "studies/folder/record.h"
+#include "studies/plan/plan.h"
 
 namespace absorb {
 
@@ -21,6 +22,8 @@ struct RunsWanted {
 };
 /// UserError with what there is, where no run fits.
 std::vector<RunSpec> runs_of_arm(const RunPlan& plan, const RunsWanted& wanted);
+/// The record of a planned run that has not begun.
+RunRecord waiting_record(const RunSpec& run);
 /// Records of all planned runs.
 std::vector<RunRecord> read_records(const RunPlan& plan);
 

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "studies/command/commands.h"
-#include "studies/study.h"
+#include "studies/study/study.h"
 #include "training/data/bpe_files.h"
 #include "training/data/write_tokens.h"
 

@@ -1,6 +1,6 @@
 #include <torch/types.h>
 
-#include "compensation/subspace.h"
+#include "compensation/subject/subspace.h"
 #include "core/error.h"
 #include "studies/subject/run_subject.h"
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "core/parameters.h"
+#include "tensors/parameters.h"
 
 namespace absorb {
 

@@ -1,7 +1,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 
-#include "compensation/sketch.h"
+#include "compensation/subject/sketch.h"
 #include "core/error.h"
 #include "studies/subject/run_subject.h"
 

@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "studies/deployments.h"
+#include "studies/run/evaluation.h"
 #include "studies/subject/coordinates.h"
 #include "studies/subject/subject.h"
 

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "compensation/subject.h"
-#include "studies/plan.h"
+#include "compensation/subject/subject.h"
+#include "studies/plan/plan.h"
 
 namespace absorb {
 

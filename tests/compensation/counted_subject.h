@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "compensation/measurement.h"
+#include "compensation/measures/measurement.h"
 #include "tests/compensation/linear_subject.h"
 
 namespace absorb {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "compensation/subject.h"
+#include "compensation/subject/subject.h"
 #include "core/random.h"
 
 namespace absorb {

@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "compensation/subject.h"
-#include "compensation/subspace.h"
+#include "compensation/subject/subject.h"
+#include "compensation/subject/subspace.h"
 #include "core/random.h"
 #include "tests/compensation/linear_effects.h"
 

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "studies/plan.h"
+#include "studies/plan/plan.h"
 #include "tests/docs/page.h"
 
 namespace absorb {

@@ -5,8 +5,8 @@
 #include <regex>
 #include <set>
 
-#include "studies/plan.h"
-#include "studies/results.h"
+#include "studies/plan/plan.h"
+#include "studies/report/data/results.h"
 #include "tests/docs/page.h"
 #include "tests/studies/synthetic.h"
 

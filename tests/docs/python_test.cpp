@@ -9,9 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/safetensors.h"
-#include "studies/compensation_summaries.h"
-#include "studies/live_run.h"
-#include "studies/results.h"
+#include "studies/analysis/compensation_summaries.h"
+#include "studies/report/data/results.h"
+#include "studies/run/live_run.h"
 #include "tests/docs/page.h"
 #include "tests/studies/synthetic.h"
 #include "tests/studies/synthetic_compensation.h"

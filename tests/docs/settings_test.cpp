@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "studies/reference.h"
+#include "studies/plan/reference.h"
 #include "tests/docs/page.h"
 
 namespace absorb {

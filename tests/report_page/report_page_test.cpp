@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <regex>
 
-#include "studies/report/page.h"
+#include "studies/report/page/page.h"
 #include "tests/studies/synthetic.h"
 #include "tests/studies/synthetic_compensation.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "studies/analysis.h"
+#include "studies/analysis/analysis.h"
 #include "tests/studies/synthetic_deployments.h"
 
 namespace absorb::synthetic {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "studies/compensation_results.h"
+#include "studies/analysis/compensation_results.h"
 #include "tests/studies/synthetic_deployments.h"
 
 namespace absorb::synthetic {

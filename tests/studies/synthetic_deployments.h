@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "studies/analysis.h"
+#include "studies/analysis/analysis.h"
 
 namespace absorb::synthetic {
 

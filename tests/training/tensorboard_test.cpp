@@ -4,7 +4,7 @@
 #include <map>
 #include <stdexcept>
 
-#include "tests/training/data_fixture.h"
+#include "tests/training/data/data_fixture.h"
 
 namespace absorb {
 namespace {

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include "core/cuda/types.h"
 #include "core/device.h"
 #include "core/random.h"
+#include "tensors/cuda/types.h"
 
 namespace absorb::testing {
 

@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "core/cuda/launch.cuh"
+#include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {
 namespace {

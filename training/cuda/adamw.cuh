@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cuda/types.h"
+#include "tensors/cuda/types.h"
 
 namespace absorb::kernels {
 

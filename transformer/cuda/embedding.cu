@@ -5,8 +5,8 @@
 
 #include <stdexcept>
 
-#include "core/cuda/launch.cuh"
-#include "core/cuda/vectors.cuh"
+#include "tensors/cuda/launch.cuh"
+#include "tensors/cuda/vectors.cuh"
 #include "transformer/cuda/sort_tokens.cuh"
 
 namespace absorb::kernels {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "core/cuda/fast_math.cuh"
-#include "core/cuda/launch.cuh"
+#include "tensors/cuda/fast_math.cuh"
+#include "tensors/cuda/launch.cuh"
 #include "transformer/cuda/fused_head.cuh"
 #include "transformer/cuda/fused_head_device.cuh"
 

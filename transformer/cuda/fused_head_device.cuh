@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "core/cuda/bulk_copy.cuh"
+#include "tensors/cuda/bulk_copy.cuh"
 #include "transformer/cuda/fused_head.cuh"
 
 namespace absorb::kernels {

@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/cuda/fast_math.cuh"
-#include "core/cuda/launch.cuh"
-#include "core/cuda/vectors.cuh"
+#include "tensors/cuda/fast_math.cuh"
+#include "tensors/cuda/launch.cuh"
+#include "tensors/cuda/vectors.cuh"
 
 namespace absorb::kernels {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "core/cuda/types.h"
+#include "tensors/cuda/types.h"
 
 namespace absorb::kernels {
 

@@ -7,8 +7,8 @@
 
 #include <stdexcept>
 
-#include "core/cuda/launch.cuh"
-#include "core/cuda/wgmma.cuh"
+#include "tensors/cuda/launch.cuh"
+#include "tensors/cuda/wgmma.cuh"
 #include "transformer/cuda/fused_head.cuh"
 #include "transformer/cuda/head_operand.cuh"
 

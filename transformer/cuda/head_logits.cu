@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/cuda/bulk_copy.cuh"
-#include "core/cuda/fast_math.cuh"
-#include "core/cuda/launch.cuh"
-#include "core/cuda/swizzle.cuh"
-#include "core/cuda/vectors.cuh"
-#include "core/cuda/wgmma.cuh"
+#include "tensors/cuda/bulk_copy.cuh"
+#include "tensors/cuda/fast_math.cuh"
+#include "tensors/cuda/launch.cuh"
+#include "tensors/cuda/swizzle.cuh"
+#include "tensors/cuda/vectors.cuh"
+#include "tensors/cuda/wgmma.cuh"
 #include "transformer/cuda/fused_head.cuh"
 #include "transformer/cuda/fused_head_device.cuh"
 #include "transformer/cuda/head_shares.h"

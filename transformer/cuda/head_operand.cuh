@@ -2,10 +2,10 @@
 // become softmax - onehot. For .cu files alone.
 #pragma once
 
-#include "core/cuda/bulk_copy.cuh"
-#include "core/cuda/fast_math.cuh"
-#include "core/cuda/swizzle.cuh"
-#include "core/cuda/vectors.cuh"
+#include "tensors/cuda/bulk_copy.cuh"
+#include "tensors/cuda/fast_math.cuh"
+#include "tensors/cuda/swizzle.cuh"
+#include "tensors/cuda/vectors.cuh"
 #include "transformer/cuda/fused_head_device.cuh"
 #include "transformer/cuda/head_shares.h"
 

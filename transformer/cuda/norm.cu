@@ -1,6 +1,6 @@
 #include "transformer/cuda/norm.cuh"
 
-#include "core/cuda/launch.cuh"
+#include "tensors/cuda/launch.cuh"
 #include "transformer/cuda/norm_rows.cuh"
 
 namespace absorb::kernels {

@@ -1,8 +1,8 @@
 // The backward's threads own their columns for all of their rows, which makes the sums over rows registers too.
 #include <algorithm>
 
-#include "core/cuda/column_sums.cuh"
-#include "core/cuda/launch.cuh"
+#include "tensors/cuda/column_sums.cuh"
+#include "tensors/cuda/launch.cuh"
 #include "transformer/cuda/norm_rows.cuh"
 
 namespace absorb::kernels {

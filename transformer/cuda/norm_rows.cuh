@@ -5,7 +5,7 @@
 
 #include <stdexcept>
 
-#include "core/cuda/vectors.cuh"
+#include "tensors/cuda/vectors.cuh"
 #include "transformer/cuda/norm.cuh"
 
 namespace absorb::kernels::norm {

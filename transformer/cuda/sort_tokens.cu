@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "core/cuda/launch.cuh"
+#include "tensors/cuda/launch.cuh"
 #include "transformer/cuda/embedding.cuh"
 
 namespace absorb::kernels {

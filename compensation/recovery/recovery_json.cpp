@@ -1,0 +1,121 @@
+#include <limits>
+
+#include "compensation/recovery/recovery.h"
+#include "compensation/subject/component_json.h"
+
+namespace absorb {
+namespace {
+
+/// NaN is null in JSON.
+double number(const Json& json) {
+  return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
+}
+
+Json json_of(const Measured& measured) {
+  return {{"nats", measured.value}, {"standard_error", measured.standard_error}, {"samples", measured.samples}};
+}
+
+Measured measured_from(const Json& json) {
+  return {number(json.at("nats")), number(json.at("standard_error")), json.at("samples")};
+}
+
+Json json_of(const Recovery& recovery) {
+  Json json = json_of(recovery.measured);
+  json.update({{"group", recovery.group.name},
+               {"components", json_of(recovery.group.components)},
+               {"by_draw", recovery.by_draw}});
+  return json;
+}
+
+Recovery recovery_from(const Json& json) {
+  Recovery recovery{{json.at("group"), {}}, measured_from(json), {}};
+  for (const Json& component : json.at("components")) recovery.group.components.push_back(component_from(component));
+  for (const Json& value : json.at("by_draw")) recovery.by_draw.push_back(number(value));
+  return recovery;
+}
+
+Json json_of(const CrossLayerShare& share) {
+  return {
+      {"all", json_of(share.all)},
+      {"shapley", {{"module", json_of(share.module)}, {"rest", json_of(share.rest)}, {"cross", json_of(share.cross)}}},
+      {"share", share.share ? Json(*share.share) : Json()},
+      {"undefined", share.undefined.empty() ? Json() : Json(share.undefined)}};
+}
+
+CrossLayerShare share_from(const Json& json) {
+  const Json& parts = json.at("shapley");
+  CrossLayerShare share{measured_from(json.at("all")),
+                        measured_from(parts.at("module")),
+                        measured_from(parts.at("rest")),
+                        measured_from(parts.at("cross")),
+                        {},
+                        {}};
+  if (!json.at("share").is_null()) share.share = json.at("share").get<double>();
+  if (!json.at("undefined").is_null()) share.undefined = json.at("undefined").get<std::string>();
+  return share;
+}
+
+Json json_of(const CapacityResult& capacity) {
+  Json groups = Json::array(), shares = Json::array();
+  for (const Recovery& recovery : capacity.groups) groups.push_back(json_of(recovery));
+  for (const CrossLayerShare& share : capacity.shares) shares.push_back(json_of(share));
+  return {{"dimension", capacity.dimension}, {"groups", groups}, {"cross_layer_shares", shares}};
+}
+
+CapacityResult capacity_from(const Json& json) {
+  CapacityResult capacity{json.at("dimension"), {}, {}};
+  for (const Json& group : json.at("groups")) capacity.groups.push_back(recovery_from(group));
+  for (const Json& share : json.at("cross_layer_shares")) capacity.shares.push_back(share_from(share));
+  return capacity;
+}
+
+Json json_of(const Diverged& one) {
+  return {{"group", one.group}, {"dimension", one.dimension}, {"draw", one.draw ? Json(*one.draw) : Json()}};
+}
+
+Diverged diverged_from(const Json& json) {
+  const Json& draw = json.at("draw");
+  return {json.at("group"), json.at("dimension"), draw.is_null() ? std::nullopt : std::optional<int64_t>(draw)};
+}
+
+}  // namespace
+
+Json json_of(const RecoveryResult& result) {
+  Json capacities = Json::array(), diverged = Json::array();
+  for (const CapacityResult& capacity : result.capacities) capacities.push_back(json_of(capacity));
+  for (const Diverged& one : result.diverged) diverged.push_back(json_of(one));
+  return {{"router", json_of(result.router)},
+          {"name", to_string(result.router)},
+          {"steps", result.steps},
+          {"draws", result.draws},
+          {"held_out_sequences", result.sequences},
+          {"held_out_tokens", result.tokens},
+          {"base_loss", result.base_loss},
+          {"swap_cost", json_of(result.swap_cost)},
+          {"damage", result.damage},
+          {"dose", result.dose},
+          {"dose_cost", json_of(result.dose_cost)},
+          {"unmatched", result.unmatched.empty() ? Json() : Json(result.unmatched)},
+          {"capacities", capacities},
+          {"diverged", diverged}};
+}
+
+RecoveryResult recovery_result_from(const Json& json) {
+  RecoveryResult result;
+  result.router = component_from(json.at("router"));
+  result.steps = json.at("steps").get<std::vector<int64_t>>();
+  result.draws = json.at("draws");
+  result.sequences = json.at("held_out_sequences");
+  result.tokens = json.at("held_out_tokens");
+  result.base_loss = number(json.at("base_loss"));
+  result.swap_cost = measured_from(json.at("swap_cost"));
+  result.damage = json.at("damage");
+  result.dose = json.at("dose");
+  result.dose_cost = measured_from(json.at("dose_cost"));
+  if (!json.at("unmatched").is_null()) result.unmatched = json.at("unmatched").get<std::string>();
+  for (const Json& capacity : json.at("capacities")) result.capacities.push_back(capacity_from(capacity));
+  for (const Json& one : json.at("diverged")) result.diverged.push_back(diverged_from(one));
+  return result;
+}
+
+}  // namespace absorb

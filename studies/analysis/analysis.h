@@ -1,0 +1,120 @@
+// From records to answers: contrasts, absorbed fractions, severities (science.md sections 4 and 6). No model, no
+// tensors.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "statistics/equivalence.h"
+#include "statistics/factorial.h"
+#include "statistics/fieller.h"
+#include "statistics/paired.h"
+#include "studies/folder/record.h"
+#include "studies/study/study.h"
+
+namespace absorb {
+
+/// One planned contrast in one target and axis cell. mean_nats = loss(control) - loss(treatment), paired by seed:
+/// positive when the treatment is better.
+struct ContrastResult {
+  std::string name, target, treatment, control, deployment;
+  std::map<std::string, std::string> cell;
+  bool primary = false, exploratory = false;  // exploratory: not in analysis.lock
+  bool positive_control = false;
+  std::vector<int64_t> seeds;
+  std::vector<double> differences;  // element i of seed i, as swap_costs
+  std::vector<double> swap_costs;   // of the treatment; NaN where no swap was evaluated
+  Paired paired;
+  double margin_nats = 0, p_tost = 0;
+  double holm_p = 0, holm_p_tost = 0;      // NaN outside the family of primary contrasts
+  double variance_ratio = 0;               // of the losses over seeds, treatment over control
+  std::optional<Interval> ci95_documents;  // over seeds x documents
+  /// Swap cost of the treatment (loss of its weights under a matched random router minus its own) and the absorbed
+  /// fraction R = 1 - gap / swap cost.
+  Paired swap_cost;
+  Ratio absorbed;
+  std::string verdict;
+};
+
+/// Differences between targets of one contrast: "gap" in nats (gap_moe - gap_attention) and "R"
+/// (R_attention - R_moe); in target both also the 2 x 2: gap_attention, gap_moe, interaction. The verdict on severity
+/// rests on both scales, so both rows carry the same. No p here is adjusted.
+struct SeverityResult {
+  std::string between;                   // "attention - moe", "within both"
+  std::string contrast, quantity, unit;  // unit: "nats", or "fraction" for R
+  std::map<std::string, std::string> cell;
+  bool exploratory = false;
+  int64_t n = 0;
+  double mean = 0, sd = 0, p_t = 0;
+  double margin = 0, p_tost = 0;  // in `unit`
+  std::optional<Interval> ci95;
+  std::string verdict;
+};
+
+struct ArmSummary {
+  std::string arm, target;
+  std::map<std::string, std::string> cell;
+  int64_t n = 0, failed = 0;
+  double loss_mean = 0, loss_sd = 0;  // valid loss over done runs; NaN without any, as all below
+  std::optional<Interval> ci95;
+  double swap_cost_mean = 0;
+  int64_t parameters = 0;
+  double flops_per_token = 0, density = 0, displacement = 0, tokens_per_sec = 0;
+};
+
+/// The line that says whether masks can matter here at all (science.md section 2, trap 8), from the dense arm.
+struct Concentration {
+  int64_t k = 0;
+  std::map<std::string, std::string> cell;
+  Summary mass, uniform_mass, oracle_cost, random_cost;  // shares; nats
+  bool matters = false;                                  // the random swap costs more than its noise
+};
+
+/// One deployment of one arm in one target and cell, over seeds.
+struct DeploymentSummary {
+  std::string key, deployment;  // "transplant.learned", "transplant"
+  std::string arm, target;
+  std::map<std::string, std::string> cell;
+  Summary loss;                                      // nats per token, deployed
+  Paired cost;                                       // deployed minus native, by seed
+  Summary open_cost, compounding;                    // n = 0 unless both loops were asked for
+  std::vector<Summary> hardening;                    // loss with the first r layers deployed
+  std::map<std::string, AgreementRecord> agreement;  // means, by kind of routing
+  Summary gain_correlation;                          // over sites and seeds
+};
+
+/// How a contrast changes along one axis: the slope of a quantity against the dose, fitted for every seed, with its t
+/// interval over seeds. Doses that are all positive count by their logarithm to base 2: nats, or R, for each doubling.
+struct DoseResult {
+  std::string contrast, target, axis;
+  std::map<std::string, std::string> rest;  // of the other axes
+  std::string dose;                         // "value", or router parameters over one of the four denominators
+  bool logarithmic = false;
+  std::string quantity;         // "gap" in nats, "R"
+  std::vector<double> doses;    // in the order of the axis
+  std::vector<Summary> points;  // the quantity at each
+  int64_t n = 0;                // seeds with every dose
+  double slope = 0, sd = 0, p_t = 0;
+  std::optional<Interval> ci95;
+};
+
+struct StudyAnalysis {
+  std::vector<ArmSummary> arms;
+  std::vector<ContrastResult> contrasts;
+  std::vector<SeverityResult> severity;
+  std::vector<Concentration> concentration;
+  std::vector<DeploymentSummary> deployments;
+  std::vector<DoseResult> doses;
+};
+
+/// What a tie between two absorbed fractions means (docs/science.md section 6).
+inline constexpr double margin_of_fraction = 0.1;
+
+/// `locked`: names of the contrasts in analysis.lock. `both`: the arms of the 2 x 2, where the study has one. Runs that
+/// are not done count as absent; seeds are paired by intersection.
+StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked,
+                      const std::optional<TwoByTwo>& both = std::nullopt);
+
+}  // namespace absorb

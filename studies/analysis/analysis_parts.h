@@ -1,0 +1,29 @@
+// The parts that analyse() is made of, one source each: contrasts.cpp and severity.cpp.
+#pragma once
+
+#include "studies/analysis/analysis.h"
+#include "studies/analysis/groups.h"
+
+namespace absorb {
+
+/// What the dense arm says about whether masks can matter in a cell.
+enum class Masks { matter, do_not_matter, untested };
+/// From the concentration of that cell, or from one without a cell (a dense arm that no axis touches).
+Masks masks_in(const std::vector<Concentration>& concentration, const Cell& cell);
+/// "different" becomes "undecided (masks do not matter here)" where they don't; what is undecided stays as it is.
+std::string with_masks(const std::string& verdict, Masks masks);
+
+/// Every contrast in every target and cell that has both of its arms, adjusted and judged.
+std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector<RunGroup>& groups,
+                                           const std::vector<std::string>& locked,
+                                           const std::vector<Concentration>& concentration);
+/// Every deployment of every group, in the order of the groups.
+std::vector<DeploymentSummary> summarise_deployments(const std::vector<RunGroup>& groups);
+/// Slopes along every axis whose cells can be put in order: for contrasts that stand in at least two of its cells.
+std::vector<DoseResult> make_doses(const Study& study, const std::vector<RunGroup>& groups,
+                                   const std::vector<ContrastResult>& contrasts);
+/// Between the twins, and within target both.
+std::vector<SeverityResult> make_severity(const Study& study, const std::vector<RunGroup>& groups,
+                                          const StudyAnalysis& analysis, const std::optional<TwoByTwo>& both);
+
+}  // namespace absorb

@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "statistics/documents.h"
+#include "statistics/holm.h"
+#include "statistics/verdict.h"
+#include "studies/analysis/analysis_parts.h"
+#include "studies/analysis/document_pairs.h"
+
+namespace absorb {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+using Runs = std::vector<const RunRecord*>;
+
+struct Pairs {
+  Runs treatment, control;  // element i of both from the same seed
+};
+
+/// Valid loss under the deployment that a contrast names; the dense arm has none, and stands as it was trained.
+double loss_under(const RunRecord& run, const std::string& deployment) {
+  return deployment.empty() || run.target == "dense" ? run.val_loss : evaluation(run, deployment);
+}
+
+Pairs pair_by_seed(const RunGroup& treatment, const RunGroup& control, const std::string& deployment) {
+  Pairs pairs;
+  for (const RunRecord* run : treatment.done) {
+    const auto twin = std::find_if(control.done.begin(), control.done.end(), [&](const RunRecord* other) {
+      return other->seed == run->seed && std::isfinite(loss_under(*other, deployment));
+    });
+    if (twin == control.done.end() || !std::isfinite(loss_under(*run, deployment))) continue;
+    pairs.treatment.push_back(run);
+    pairs.control.push_back(*twin);
+  }
+  return pairs;
+}
+
+/// Absent unless every run of the pairs read the same documents.
+std::optional<Interval> over_documents(const Pairs& pairs) {
+  std::vector<std::vector<double>> by_seed;
+  std::vector<double> tokens;
+  for (size_t seed = 0; seed < pairs.treatment.size(); ++seed) {
+    if (!same_documents(*pairs.treatment.front(), *pairs.treatment[seed])) return std::nullopt;
+    auto pair = document_differences(*pairs.treatment[seed], *pairs.control[seed]);
+    if (!pair) return std::nullopt;
+    tokens = std::move(pair->tokens);
+    by_seed.push_back(std::move(pair->nats));
+  }
+  return by_seed.empty() ? std::nullopt : document_interval(by_seed, tokens).ci95;
+}
+
+void add_absorption(ContrastResult& result, const Runs& treatment) {
+  result.swap_costs = values_of(treatment, [](const RunRecord& run) { return deployment_cost(run, "swap"); });
+  std::vector<double> gap, cost;
+  for (size_t i = 0; i < result.swap_costs.size(); ++i) {
+    if (std::isnan(result.swap_costs[i])) continue;
+    gap.push_back(result.differences[i]);
+    cost.push_back(result.swap_costs[i]);
+  }
+  result.swap_cost = paired(cost);
+  if (cost.empty())
+    result.absorbed = {nan, std::nullopt, "no swap was evaluated"};
+  else
+    result.absorbed = absorbed_fraction(gap, cost);
+}
+
+/// One group for every target (but dense) and cell: where contrasts are made.
+std::vector<const RunGroup*> places_of(const std::vector<RunGroup>& groups) {
+  std::vector<const RunGroup*> places;
+  for (const RunGroup& group : groups) {
+    const auto same = [&group](const RunGroup* p) { return p->target == group.target && p->cell == group.cell; };
+    if (group.target != "dense" && std::none_of(places.begin(), places.end(), same)) places.push_back(&group);
+  }
+  return places;
+}
+
+/// The arm there; the dense arm stands beside every target, and beside every cell where no axis touches it.
+const RunGroup* arm_at(const std::vector<RunGroup>& groups, const std::string& arm, const RunGroup& place) {
+  if (arm != "dense") return find_group(groups, arm, place.target, place.cell);
+  const RunGroup* dense = find_group(groups, arm, "dense", place.cell);
+  return dense != nullptr ? dense : find_group(groups, arm, "dense", {});
+}
+
+ContrastResult one_contrast(const ContrastSpec& spec, const RunGroup& place, const RunGroup& treatment,
+                            const RunGroup& control) {
+  const Pairs pairs = pair_by_seed(treatment, control, spec.deployment);
+  const auto loss = [&](const RunRecord& run) { return loss_under(run, spec.deployment); };
+  const std::vector<double> with = values_of(pairs.treatment, loss), without = values_of(pairs.control, loss);
+  ContrastResult result;
+  result.name = spec.name;
+  result.target = place.target;
+  result.treatment = spec.treatment;
+  result.control = spec.control;
+  result.cell = place.cell;
+  result.deployment = spec.deployment;
+  result.primary = spec.primary;
+  result.positive_control = spec.positive_control;
+  for (const RunRecord* run : pairs.treatment) result.seeds.push_back(run->seed);
+  result.differences = differences(without, with);
+  result.paired = paired(result.differences);
+  result.margin_nats = spec.margin_nats;
+  result.p_tost = spec.margin_nats > 0 ? tost(result.differences, spec.margin_nats).p : nan;
+  result.holm_p = result.holm_p_tost = nan;
+  result.variance_ratio = variance_ratio(with, without);
+  if (!spec.deployment.empty()) {  // a swap costs something against the native loss alone
+    result.swap_costs.assign(result.differences.size(), nan);
+    result.swap_cost = paired({});
+    result.absorbed = {nan, std::nullopt, "the losses are those of a deployment"};
+    return result;
+  }
+  result.ci95_documents = over_documents(pairs);
+  add_absorption(result, pairs.treatment);
+  return result;
+}
+
+bool in_family(const ContrastResult& result) {
+  return result.primary && !result.exploratory;
+}
+
+/// Holm over every primary contrast x target x cell, once for the t tests and once for the equivalence tests.
+void adjust(std::vector<ContrastResult>& results) {
+  std::vector<double> p_t, p_tost;
+  for (const ContrastResult& result : results) {
+    if (!in_family(result)) continue;
+    p_t.push_back(result.paired.p_t);
+    p_tost.push_back(result.p_tost);
+  }
+  const std::vector<double> holm_t = holm(p_t), holm_tost = holm(p_tost);
+  size_t member = 0;
+  for (ContrastResult& result : results) {
+    if (!in_family(result)) continue;
+    result.holm_p = holm_t[member];
+    result.holm_p_tost = holm_tost[member++];
+  }
+}
+
+std::string judge(const ContrastResult& result, const std::vector<Concentration>& concentration) {
+  const bool family = in_family(result);
+  const std::string word(name(verdict({result.paired.n, result.paired.mean, family ? result.holm_p : result.paired.p_t,
+                                       family ? result.holm_p_tost : result.p_tost, result.positive_control})));
+  // A planted control shows by itself that masks matter: its dense arm may well attend to everything.
+  if (result.target != "attention" || result.positive_control) return word;
+  return with_masks(word, masks_in(concentration, result.cell));
+}
+
+}  // namespace
+
+Masks masks_in(const std::vector<Concentration>& concentration, const Cell& cell) {
+  const Concentration* found = nullptr;
+  for (const Concentration& line : concentration)
+    if (line.cell == cell || (line.cell.empty() && found == nullptr)) found = &line;
+  if (found == nullptr || found->random_cost.n < 2) return Masks::untested;
+  return found->matters ? Masks::matter : Masks::do_not_matter;
+}
+
+std::string with_masks(const std::string& verdict, Masks masks) {
+  if (masks == Masks::matter || verdict.starts_with("undecided")) return verdict;
+  return masks == Masks::untested ? "undecided (no dense arm says whether masks matter)"
+                                  : "undecided (masks do not matter here)";
+}
+
+std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector<RunGroup>& groups,
+                                           const std::vector<std::string>& locked,
+                                           const std::vector<Concentration>& concentration) {
+  std::vector<ContrastResult> results;
+  for (const ContrastSpec& spec : study.contrasts) {
+    for (const RunGroup* place : places_of(groups)) {
+      const RunGroup* treatment = arm_at(groups, spec.treatment, *place);
+      const RunGroup* control = arm_at(groups, spec.control, *place);
+      if (treatment == nullptr || control == nullptr) continue;
+      results.push_back(one_contrast(spec, *place, *treatment, *control));
+      results.back().exploratory = std::find(locked.begin(), locked.end(), spec.name) == locked.end();
+    }
+  }
+  adjust(results);
+  for (ContrastResult& result : results) result.verdict = judge(result, concentration);
+  return results;
+}
+
+}  // namespace absorb

@@ -1,0 +1,144 @@
+#include "studies/analysis/wording.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "studies/analysis/groups.h"
+
+namespace absorb {
+namespace {
+
+std::string grouped(int64_t value) {
+  const std::string digits = std::to_string(value);
+  std::string out;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0 && digits[i - 1] != '-') out += ',';
+    out += digits[i];
+  }
+  return out;
+}
+
+/// What a verdict doesn't say by itself.
+std::string because(const ContrastResult& contrast) {
+  if (contrast.verdict == "undecided (n)")
+    return fmt::format("; {} paired {} too few for a verdict", contrast.paired.n,
+                       contrast.paired.n == 1 ? "seed is" : "seeds are");
+  if (contrast.verdict == "equivalent" || contrast.verdict == "different-within-margin")
+    return fmt::format("; the margin of a tie is {:g} nats", contrast.margin_nats);
+  return "";
+}
+
+/// Without a minus before nothing but zeros.
+std::string without_negative_zero(std::string text) {
+  if (text.starts_with('-') && text.find_first_not_of("-0.") == std::string::npos) text.erase(0, 1);
+  return text;
+}
+
+}  // namespace
+
+std::string number(double value, int digits) {
+  return std::isfinite(value) ? without_negative_zero(fmt::format("{:.{}f}", value, digits)) : "-";
+}
+
+std::string or_nothing(double value, int digits) {
+  return std::isfinite(value) ? number(value, digits) : "";
+}
+
+std::string signed_number(double value, int digits) {
+  return std::isfinite(value) ? without_negative_zero(fmt::format("{:+.{}f}", value, digits)) : "-";
+}
+
+std::string bracketed(const std::optional<Interval>& interval, int digits) {
+  return interval ? fmt::format("[{}, {}]", number(interval->low, digits), number(interval->high, digits)) : "-";
+}
+
+std::string from_to(const Interval& interval, int digits) {
+  return number(interval.low, digits) + " to " + number(interval.high, digits);
+}
+
+std::string p_value(double p) {
+  if (!std::isfinite(p)) return "-";
+  return p < 0.0001 ? "<0.0001" : fmt::format("{:.4f}", p);
+}
+
+std::string count(double value) {
+  return std::isfinite(value) && value != 0 ? grouped(std::llround(value)) : "-";
+}
+
+std::string short_count(double value) {
+  if (!std::isfinite(value) || value == 0) return "-";
+  if (value >= 1e9) return fmt::format("{:.2f} G", value / 1e9);
+  if (value >= 1e6) return fmt::format("{:.2f} M", value / 1e6);
+  return value >= 1e4 ? fmt::format("{:.1f} k", value / 1e3) : grouped(std::llround(value));
+}
+
+std::string mean_sd(double mean, double sd, int digits) {
+  if (!std::isfinite(mean)) return "-";
+  return std::isfinite(sd) ? fmt::format("{:.{}f} +/- {:.{}f}", mean, digits, sd, digits) : number(mean, digits);
+}
+
+std::string fraction(const Ratio& ratio) {
+  if (!ratio.why_undefined.empty()) return "undefined";
+  return fmt::format("{:.3f} {}", ratio.value, ratio.ci ? bracketed(ratio.ci, 3) : "(interval unbounded)");
+}
+
+std::string with_cell(const std::string& target, const Cell& cell) {
+  const std::string label = cell_label(cell);
+  return label.empty() ? target : target.empty() ? label : target + ", " + label;
+}
+
+std::string kind(const ContrastResult& contrast) {
+  if (contrast.exploratory) return "exploratory";
+  return contrast.primary ? "primary" : "secondary";
+}
+
+std::string quantity_label(const SeverityResult& severity) {
+  if (severity.quantity == "gap") return "gap_moe - gap_attention";
+  if (severity.quantity == "R") return "R_attention - R_moe";
+  return severity.quantity;
+}
+
+std::string answer(const ContrastResult& contrast) {
+  const std::string where = with_cell(contrast.target, contrast.cell) +
+                            (contrast.deployment.empty() ? "" : ", deployed " + contrast.deployment);
+  if (contrast.paired.n == 0)
+    return fmt::format("{} ({}): no seed of both {} and {} is done yet.", contrast.name, where, contrast.treatment,
+                       contrast.control);
+  const double mean = contrast.paired.mean;
+  const std::string interval =
+      contrast.paired.ci95 ? fmt::format("95 % interval {}, ", from_to(*contrast.paired.ci95)) : "";
+  return fmt::format("{} ({}): the loss of {} is {} nats per token {} that of {} ({}n = {}{}).", contrast.name, where,
+                     contrast.treatment, number(std::abs(mean)), mean >= 0 ? "below" : "above", contrast.control,
+                     interval, contrast.paired.n, because(contrast));
+}
+
+std::string answer(const SeverityResult& severity) {
+  if (!std::isfinite(severity.mean)) return quantity_label(severity) + " is undefined";
+  return fmt::format("{} = {}{} ({}n = {})", quantity_label(severity), signed_number(severity.mean),
+                     severity.unit == "nats" ? " nats per token" : "",
+                     severity.ci95 ? fmt::format("95 % interval {}, ", from_to(*severity.ci95)) : "", severity.n);
+}
+
+std::string concentration_line(const Concentration& line) {
+  if (line.mass.n == 0 && line.random_cost.n == 0) return no_concentration();
+  const std::string cell = cell_label(line.cell);
+  const std::string uniform =
+      line.uniform_mass.n > 0 ? fmt::format(" (uniform attention: {})", number(line.uniform_mass.mean, 3)) : "";
+  const std::string judgement = line.random_cost.n < 2 ? "too few seeds to say whether masks matter here"
+                                : line.matters         ? "masks matter here"
+                                               : "masks do not matter here, so attention gets no verdict on routing";
+  return fmt::format(
+      "Concentration on the dense arm{} (n = {}): the top {} keys hold {} of the attention mass{}; keeping the "
+      "oracle's "
+      "top {} costs {} nats, a random {} costs {} nats: {}.",
+      cell.empty() ? "" : " at " + cell, line.random_cost.n, line.k, mean_sd(line.mass.mean, line.mass.sd, 3), uniform,
+      line.k, mean_sd(line.oracle_cost.mean, line.oracle_cost.sd), line.k,
+      mean_sd(line.random_cost.mean, line.random_cost.sd), judgement);
+}
+
+std::string no_concentration() {
+  return "Concentration: no dense run is done, so nothing says yet whether masks matter here.";
+}
+
+}  // namespace absorb

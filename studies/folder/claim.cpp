@@ -1,0 +1,90 @@
+#include "studies/folder/claim.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <ctime>
+
+#include "core/error.h"
+
+namespace absorb {
+namespace {
+
+// A worker of another host, whose lock a file system may not show us, counts as dead after this many seconds.
+constexpr double stale_after = 300;
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
+}
+
+Json read_claim(const Path& folder) {
+  const Path file = folder / "claim.json";
+  if (!std::filesystem::exists(file)) return {};
+  try {
+    return Json::parse(read_file(file), nullptr, false);
+  } catch (const UserError&) {
+    return {};  // removed between the two calls: its worker has finished
+  }
+}
+
+bool lives_elsewhere(const Json& claim) {
+  if (!claim.is_object() || claim.value("host", host_name()) == host_name()) return false;
+  return std::difftime(std::time(nullptr), claim.value("heartbeat", std::time_t{0})) < stale_after;
+}
+
+int open_lock(const Path& folder, bool create) {
+  return ::open((folder / "claim.lock").c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
+}
+
+}  // namespace
+
+std::optional<Claim> Claim::take(const Path& folder) {
+  std::filesystem::create_directories(folder);
+  const int descriptor = open_lock(folder, true);
+  require(descriptor >= 0, "{}: can't be written", folder.string());
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 || lives_elsewhere(read_claim(folder))) {
+    ::close(descriptor);
+    return std::nullopt;
+  }
+  Claim claim(folder, descriptor);
+  claim.write({{"step", 0}, {"steps", 0}});
+  return claim;
+}
+
+Claim::Claim(Claim&& other) noexcept
+    : folder_(std::move(other.folder_)), descriptor_(std::exchange(other.descriptor_, -1)), last_(other.last_) {}
+
+Claim::~Claim() {
+  if (descriptor_ < 0) return;
+  std::error_code ignored;
+  std::filesystem::remove(folder_ / "claim.json", ignored);
+  ::close(descriptor_);
+}
+
+void Claim::beat(const Json& progress) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_ < std::chrono::seconds(1)) return;
+  last_ = now;
+  write(progress);
+}
+
+void Claim::write(const Json& progress) {
+  const Json claim = {
+      {"host", host_name()}, {"pid", ::getpid()}, {"heartbeat", std::time(nullptr)}, {"progress", progress}};
+  write_file(folder_ / "claim.json", claim.dump() + '\n');
+}
+
+std::optional<Json> live_claim(const Path& folder) {
+  const Json claim = read_claim(folder);
+  if (!claim.is_object()) return std::nullopt;
+  if (lives_elsewhere(claim)) return claim;
+  const int descriptor = open_lock(folder, false);
+  if (descriptor < 0) return std::nullopt;
+  const bool held = ::flock(descriptor, LOCK_EX | LOCK_NB) != 0;
+  ::close(descriptor);
+  return held ? std::optional<Json>(claim) : std::nullopt;
+}
+
+}  // namespace absorb

@@ -1,0 +1,177 @@
+#include "studies/plan/plan.h"
+
+#include <set>
+
+#include "core/error.h"
+#include "studies/folder/differences.h"
+#include "training/data/vocabulary.h"
+
+namespace absorb {
+namespace {
+
+struct Place {
+  std::string key;
+  Json value;
+  std::string label;
+};
+using Cell = std::vector<Place>;
+
+std::vector<Cell> cells_of(const Study& study) {
+  std::vector<Cell> cells = {{}};
+  for (const AxisSpec& axis : study.axes) {
+    std::vector<Cell> next;
+    for (const Cell& cell : cells)
+      for (std::size_t i = 0; i < axis.values.size(); ++i) {
+        next.push_back(cell);
+        next.back().push_back({axis.key, axis.values[i], axis.labels[i]});
+      }
+    cells = std::move(next);
+  }
+  return cells;
+}
+
+std::string folder_safe(std::string name) {
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '_') c = '_';
+  return name;
+}
+
+class Planner {
+ public:
+  Planner(const Study& study, const Path& runs) : study_(study) { plan_.folder = runs / study.settings.name; }
+
+  RunPlan plan() {
+    for (const Cell& cell : cells_of(study_)) {
+      add_arm({.name = "dense"}, "dense", cell);
+      for (const std::string& target : study_.settings.targets)
+        for (const ArmSpec& arm : study_.arms)
+          if (arm.targets.empty() || std::count(arm.targets.begin(), arm.targets.end(), target) > 0)
+            add_arm(arm, target, cell);
+    }
+    for (RunSpec& run : plan_.runs) resolve_moments(run);
+    for (RunSpec& run : plan_.runs) resolve_identity(run);
+    return std::move(plan_);
+  }
+
+ private:
+  Settings tables(const Settings& overrides, const Cell& cell) const {
+    Settings all = study_.base;
+    all.merge(overrides);
+    for (const auto& [key, value, label] : cell)
+      all.merge(Settings::from_json(value, study_.file.string() + ": axis " + key).under(key));
+    all.merge(study_.last);
+    return all;
+  }
+
+  // Widths come from the study's own [routing], so that the arms of a target share one backbone bit for bit.
+  void match(RunSettings& run, const Cell& cell) {
+    const int64_t vocabulary = stated_vocabulary(run.data);
+    RunSettings reference = read_run_settings(tables({}, cell), run.target, run.seed);
+    reference.model = run.model;
+    const Target target = target_named(run.target);
+    if (target.attention && (reference.attention.router.type.empty() || reference.attention.selection.type.empty()))
+      reference.attention = run.attention;
+    if (target.moe && (reference.moe.router.type.empty() || reference.moe.selection.type.empty()))
+      reference.moe = run.moe;
+    const Matched matched = match_to_dense(reference, study_.settings.match, vocabulary);
+    run.model = reference.model;
+    const auto same = [&](const Matched& m) {
+      return m.target == matched.target && m.size.parameters.unique == matched.size.parameters.unique;
+    };
+    if (std::none_of(plan_.matched.begin(), plan_.matched.end(), same)) plan_.matched.push_back(matched);
+    size_of(run, vocabulary);  // builds the arm's own routes once, so that whatever they refuse is said now
+  }
+
+  void add_arm(const ArmSpec& arm, const std::string& target, const Cell& cell) {
+    for (const int64_t seed : study_.settings.seeds) {
+      RunSpec spec;
+      spec.arm = arm.name;
+      spec.settings = read_run_settings(tables(arm.overrides, cell), target, seed);
+      match(spec.settings, cell);
+      spec.settings.start.from = arm.from;
+      spec.settings.start.reinitialise = arm.reinitialise;
+      if (arm.name == "dense" && !dense_seen_.insert(identity(spec.settings)).second) continue;
+      std::string name = arm.name + (target == "dense" ? "" : "." + target);
+      for (const auto& [key, value, label] : cell) {
+        if (target == "dense" && key.starts_with("routing.")) continue;  // the dense model has no routing
+        spec.cell[key] = label;
+        name += '.' + folder_safe(label);
+      }
+      spec.folder = plan_.folder / name / fmt::format("seed-{}", seed);
+      plan_.runs.push_back(std::move(spec));
+    }
+  }
+
+  // A child's identity holds its parent's, so parents come first.
+  const std::string& resolve_identity(RunSpec& run) {
+    if (!run.identity.empty()) return run.identity;
+    if (StartSettings& start = run.settings.start; !start.from.empty()) {
+      const std::string target = start.from == "dense" ? "dense" : run.settings.target;
+      RunSpec* parent = nullptr;
+      for (RunSpec& other : plan_.runs)
+        if (other.arm == start.from && other.settings.target == target && other.settings.seed == run.settings.seed &&
+            std::includes(run.cell.begin(), run.cell.end(), other.cell.begin(), other.cell.end()))
+          parent = &other;
+      require(parent != nullptr, "{}: arm \"{}\": from = \"{}\", but that arm isn't run with target {}",
+              study_.file.string(), run.arm, start.from, target);
+      run.parent_run = parent->folder;
+      start.parent = resolve_identity(*parent);
+    }
+    return run.identity = identity(run.settings);
+  }
+
+  void resolve_moments(RunSpec& run) const {
+    const Target target = target_named(run.settings.target);
+    std::string of = target.attention ? run.settings.attention.moments_of : "";
+    if (of.empty() && target.moe) of = run.settings.moe.moments_of;
+    if (of.empty()) return;
+    for (const RunSpec& other : plan_.runs)
+      if (other.arm == of && other.settings.target == run.settings.target && other.cell == run.cell &&
+          other.settings.seed == run.settings.seed)
+        run.moments_run = other.folder;
+    require(!run.moments_run.empty() && of != run.arm,
+            "{}: arm \"{}\": routing.moments_of = \"{}\" names no other arm "
+            "of target {}",
+            study_.file.string(), run.arm, of, run.settings.target);
+  }
+
+  const Study& study_;
+  RunPlan plan_;
+  std::set<std::string> dense_seen_;
+};
+
+}  // namespace
+
+RunPlan plan_runs(const Study& study, const Path& runs) {
+  RunPlan plan = Planner(study, runs).plan();
+  plan_deployments(study, plan);
+  return plan;
+}
+
+std::optional<TwoByTwo> two_by_two(const RunPlan& plan) {
+  TwoByTwo both;
+  for (const RunSpec& run : plan.runs) {
+    if (run.settings.target != "both") continue;
+    const bool attention = run.settings.attention.frozen, moe = run.settings.moe.frozen;
+    std::string& corner = attention ? (moe ? both.rr : both.rl) : (moe ? both.lr : both.ll);
+    if (corner.empty()) corner = run.arm;
+  }
+  if (both.ll.empty() || both.rl.empty() || both.lr.empty() || both.rr.empty()) return std::nullopt;
+  return both;
+}
+
+void refuse_changed_runs(const RunPlan& plan) {
+  for (const RunSpec& run : plan.runs) {
+    const Path file = run.folder / "settings.json";
+    if (!std::filesystem::exists(file)) continue;
+    const Json stored = Json::parse(read_file(file), nullptr, false);
+    if (stored.is_object() && identity(run_settings_from_json(stored, file.string())) == run.identity) continue;
+    std::string text;
+    for (const std::string& line : differences(stored, write_run_settings(run.settings)))
+      text += (text.empty() ? "" : "; ") + line;
+    user_error("{} was trained with other settings: {}; give the study another name, or another --runs folder",
+               run.folder.string(), text);
+  }
+}
+
+}  // namespace absorb

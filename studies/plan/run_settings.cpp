@@ -1,0 +1,87 @@
+#include "studies/plan/run_settings.h"
+
+#include "core/error.h"
+
+namespace absorb {
+namespace {
+
+RoutingSettings read_routing(const Settings& routing, const std::string& kind) {
+  Settings common = routing;
+  for (const char* other : {"attention", "moe"}) common.erase(other);
+  if (routing.has(kind)) common.merge(routing.table(kind));
+  return read_settings<RoutingSettings>(common);
+}
+
+void require_no_strangers(const Settings& tables, const std::vector<std::string>& known) {
+  for (const auto& [key, value] : tables.value().items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    const std::string near = nearest(key, known);
+    user_error("{}: unknown table `{}`; {}", tables.where(key), key,
+               near.empty() ? fmt::format("known: {}", join(known)) : fmt::format("did you mean `{}`?", near));
+  }
+}
+
+}  // namespace
+
+void fields(Fields& list, StartSettings& s) {
+  list.field("from", s.from, "The arm whose weights, of the same target and seed, this one starts from.");
+  list.field("parent", s.parent, "Identity of that arm's run.");
+  list.field("reinitialise", s.reinitialise, "Patterns of parameter names that keep their initial values.");
+}
+
+RunSettings read_run_settings(const Settings& tables, const std::string& target, int64_t seed) {
+  require_no_strangers(tables, {"model", "routing", "data", "training", "start"});
+  RunSettings run;
+  run.target = target;
+  run.seed = seed;
+  run.model = read_settings<ModelSettings>(tables.table("model"));
+  run.attention = read_routing(tables.table("routing"), "attention");
+  run.moe = read_routing(tables.table("routing"), "moe");
+  run.data = read_settings<DataSettings>(tables.table("data"));
+  run.training = read_settings<TrainingSettings>(tables.table("training"));
+  run.start = read_settings<StartSettings>(tables.table("start"));
+  require_valid(run.data);
+  require(run.model.width % run.model.heads == 0, "{}: model.width = {} is not divisible by model.heads = {}",
+          tables.table("model").where("heads"), run.model.width, run.model.heads);
+  require(run.training.batch % run.training.accumulate == 0,
+          "{}: training.accumulate = {} doesn't divide training.batch = {}",
+          tables.table("training").where("accumulate"), run.training.accumulate, run.training.batch);
+  return run;
+}
+
+Json write_run_settings(const RunSettings& run) {
+  const Target target = target_named(run.target);
+  Json out = {{"target", run.target},
+              {"seed", run.seed},
+              {"model", write_settings(run.model)},
+              {"data", write_settings(run.data)},
+              {"training", write_settings(run.training)}};
+  if (!run.start.from.empty()) out["start"] = write_settings(run.start);
+  if (target.attention) out["routing"]["attention"] = write_settings(run.attention);
+  if (target.moe) out["routing"]["moe"] = write_settings(run.moe);
+  if (target.moe)
+    out["model"].erase("feed_forward");
+  else
+    out["model"].erase("moe");
+  return out;
+}
+
+RunSettings run_settings_from_json(const Json& resolved, const std::string& name) {
+  Json tables = resolved;
+  for (const char* key : {"target", "seed"}) require(tables.contains(key), "{}: holds no `{}`", name, key);
+  tables.erase("target");
+  tables.erase("seed");
+  return read_run_settings(Settings::from_json(std::move(tables), name), resolved["target"], resolved["seed"]);
+}
+
+std::string identity(const RunSettings& run) {
+  Json resolved = write_run_settings(run);
+  for (const char* key : {"evaluate_every", "evaluation_tokens", "checkpoint_every", "accounts_every", "keep_weights"})
+    resolved["training"].erase(key);
+  // What runs made before the setting existed were trained with: they stay what they are.
+  if (resolved["training"]["precision"] == "fp32") resolved["training"].erase("precision");
+  resolved["data"].erase("cache");
+  return hash_hex(resolved.dump());
+}
+
+}  // namespace absorb

@@ -1,0 +1,170 @@
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "studies/analysis/groups.h"
+#include "studies/analysis/wording.h"
+#include "studies/report/data/csv.h"
+#include "studies/report/data/results.h"
+
+namespace absorb {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+template <class T>
+std::vector<std::string> axes_of(const std::vector<T>& rows) {
+  std::set<std::string> keys;
+  for (const T& row : rows)
+    for (const auto& [key, value] : row.cell) keys.insert(key);
+  return {keys.begin(), keys.end()};
+}
+
+std::vector<std::string> header(const std::vector<std::string>& first, const std::vector<std::string>& axes,
+                                const std::vector<std::string>& rest) {
+  std::vector<std::string> all = first;
+  all.insert(all.end(), axes.begin(), axes.end());
+  all.insert(all.end(), rest.begin(), rest.end());
+  return all;
+}
+
+void add_cell(Csv& csv, const std::vector<std::string>& axes, const Cell& cell) {
+  for (const std::string& axis : axes) csv.cell(cell.contains(axis) ? cell.at(axis) : std::string());
+}
+
+void add_interval(Csv& csv, const std::optional<Interval>& interval) {
+  csv.cell(interval ? interval->low : nan).cell(interval ? interval->high : nan);
+}
+
+void add_evaluation(Csv& csv, const std::vector<std::string>& axes, const RunRecord& run, const std::string& phase,
+                    const std::string& deployment, const CurvePoint& point) {
+  csv.cell(run.arm).cell(run.target);
+  add_cell(csv, axes, run.cell);
+  csv.cell(run.seed).cell(phase).cell(deployment).cell(point.step).cell(point.tokens);
+  csv.cell(point.train_loss).cell(point.val_loss).cell(std::exp(point.val_loss)).end();
+}
+
+}  // namespace
+
+std::string runs_csv(const std::vector<RunRecord>& records) {
+  const std::vector<std::string> axes = axes_of(records);
+  Csv csv(header({"arm", "target"}, axes,
+                 {"seed",
+                  "state",
+                  "failure",
+                  "val_loss",
+                  "ppl",
+                  "bpb",
+                  "test_loss",
+                  "swap_cost",
+                  "parameters_unique",
+                  "parameters_untied",
+                  "parameters_non_embedding",
+                  "parameters_module",
+                  "parameters_router",
+                  "parameters_trained",
+                  "flops_per_token",
+                  "tokens_per_sec",
+                  "seconds",
+                  "router_displacement",
+                  "top_k",
+                  "mass_top_k",
+                  "mass_uniform"}));
+  for (const RunRecord& run : records) {
+    csv.cell(run.arm).cell(run.target);
+    add_cell(csv, axes, run.cell);
+    csv.cell(run.seed).cell(run.state).cell(run.failure).cell(run.val_loss).cell(std::exp(run.val_loss));
+    csv.cell(run.bits_per_byte).cell(run.test_loss).cell(deployment_cost(run, "swap"));
+    const ParameterCounts& counts = run.parameters;
+    csv.cell(counts.unique).cell(counts.untied).cell(counts.non_embedding).cell(counts.module).cell(counts.router);
+    csv.cell(counts.trained).cell(run.flops_per_token).cell(run.tokens_per_sec).cell(run.seconds);
+    csv.cell(run.router_displacement).cell(run.top_k).cell(run.mass_top_k).cell(run.mass_uniform).end();
+  }
+  return csv.text();
+}
+
+std::string evals_csv(const std::vector<RunRecord>& records) {
+  const std::vector<std::string> axes = axes_of(records);
+  Csv csv(header({"arm", "target"}, axes,
+                 {"seed", "phase", "deployment", "step", "n_tokens_seen", "train_loss", "val_loss", "ppl"}));
+  for (const RunRecord& run : records) {
+    for (const CurvePoint& point : run.curve) add_evaluation(csv, axes, run, "training", "native", point);
+    CurvePoint last = run.curve.empty() ? CurvePoint{} : run.curve.back();
+    last.train_loss = nan;
+    for (const auto& [deployment, loss] : run.evaluations) {
+      last.val_loss = loss;
+      add_evaluation(csv, axes, run, "final", deployment, last);
+    }
+  }
+  return csv.text();
+}
+
+std::string contrasts_csv(const StudyAnalysis& analysis) {
+  const std::vector<std::string> axes = axes_of(analysis.contrasts);
+  Csv csv(header({"name", "target"}, axes,
+                 {"treatment",
+                  "control",
+                  "primary",
+                  "kind",
+                  "n",
+                  "mean_nats",
+                  "sd",
+                  "ci95_low",
+                  "ci95_high",
+                  "ci95_documents_low",
+                  "ci95_documents_high",
+                  "p_t",
+                  "holm_p",
+                  "p_sign_flip",
+                  "smallest_p_sign_flip",
+                  "margin_nats",
+                  "p_tost",
+                  "holm_p_tost",
+                  "variance_ratio",
+                  "swap_cost_nats",
+                  "swap_cost_ci95_low",
+                  "swap_cost_ci95_high",
+                  "absorbed_fraction",
+                  "absorbed_fraction_ci95_low",
+                  "absorbed_fraction_ci95_high",
+                  "absorbed_fraction_why_undefined",
+                  "verdict"}));
+  for (const ContrastResult& row : analysis.contrasts) {
+    csv.cell(row.name).cell(row.target);
+    add_cell(csv, axes, row.cell);
+    csv.cell(row.treatment).cell(row.control).cell(row.primary).cell(kind(row)).cell(row.paired.n);
+    csv.cell(row.paired.mean).cell(row.paired.sd);
+    add_interval(csv, row.paired.ci95);
+    add_interval(csv, row.ci95_documents);
+    csv.cell(row.paired.p_t).cell(row.holm_p).cell(row.paired.p_sign_flip).cell(row.paired.smallest_p);
+    csv.cell(row.margin_nats).cell(row.p_tost).cell(row.holm_p_tost).cell(row.variance_ratio);
+    csv.cell(row.swap_cost.mean);
+    add_interval(csv, row.swap_cost.ci95);
+    csv.cell(row.absorbed.value);
+    add_interval(csv, row.absorbed.ci);
+    csv.cell(row.absorbed.why_undefined).cell(row.verdict).end();
+  }
+  return csv.text();
+}
+
+std::string deployments_csv(const std::vector<RunRecord>& records) {
+  const std::vector<std::string> axes = axes_of(records);
+  Csv csv(header({"arm", "target"}, axes,
+                 {"seed", "deployment", "key", "native_loss", "closed_loss", "open_loss", "compounding", "kind", "f1",
+                  "jaccard", "retained_mass", "oracle_mass", "density"}));
+  for (const RunRecord& run : records)
+    for (const auto& [key, d] : run.deployments) {
+      auto agreement = d.agreement;
+      if (agreement.empty()) agreement[""] = {nan, nan, nan, nan, nan};
+      for (const auto& [kind, a] : agreement) {
+        csv.cell(run.arm).cell(run.target);
+        add_cell(csv, axes, run.cell);
+        csv.cell(run.seed).cell(d.deployment).cell(key).cell(run.val_loss).cell(d.closed).cell(d.open);
+        csv.cell(d.compounding).cell(kind).cell(a.f1).cell(a.jaccard).cell(a.retained_mass).cell(a.oracle_mass);
+        csv.cell(a.density).end();
+      }
+    }
+  return csv.text();
+}
+
+}  // namespace absorb

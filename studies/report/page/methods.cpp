@@ -1,0 +1,168 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "studies/analysis/wording.h"
+#include "studies/report/page/html.h"
+#include "studies/report/page/parts.h"
+#include "training/data/settings.h"
+#include "training/settings.h"
+#include "transformer/model.h"
+
+namespace absorb::report {
+namespace {
+
+std::string quoted_file(const std::string& path) {
+  return std::filesystem::path(path).filename().string();
+}
+
+std::string token_words(const DataSettings& data) {
+  if (data.type == "tokens") return "token files";
+  if (data.tokens == "bpe")
+    return fmt::format("text read as {} tokens of a byte pair encoding that was learned from its training split",
+                       count(static_cast<double>(data.vocabulary)));
+  if (data.tokens == "gpt2")
+    return fmt::format("text read as tokens of the byte pair encoding in {}", quoted_file(data.tokeniser));
+  return fmt::format("text read as {}", data.tokens);
+}
+
+std::string data_sentence(const DataSettings& data) {
+  if (data.type == "recall" || data.type == "rule")
+    return fmt::format(
+        "The data are the synthetic task \"{}\", with {} held-out sequences each for validation and test.", data.type,
+        count(static_cast<double>(data.sequences)));
+  const std::string tokens = token_words(data);
+  if (!data.train.empty())
+    return fmt::format("Models were trained on {} ({}) and evaluated on {}.", quoted_file(data.train), tokens,
+                       quoted_file(data.valid));
+  if (data.type == "tokens")
+    return fmt::format("Models were trained and evaluated on the {} of {}.", tokens, quoted_file(data.corpus));
+  return fmt::format(
+      "The corpus is {} ({}), split by a hash of the document: {:g} % of the documents for validation, {:g} % for the "
+      "test.",
+      quoted_file(data.corpus), tokens, 100 * data.valid_share, 100 * data.test_share);
+}
+
+std::string model_sentence(const Material& material, const ModelSettings& model) {
+  std::string out = fmt::format(
+      "All arms share a pre-LayerNorm transformer of {} layers, width {}, {} heads and a context of {} tokens",
+      model.layers, model.width, model.heads, model.context);
+  const RunGroup* dense = find_group(material.groups, "dense", "dense", {});
+  if (dense != nullptr && !dense->done.empty())
+    out += fmt::format(" ({} parameters as the dense model)",
+                       count(static_cast<double>(dense->done.front()->parameters.unique)));
+  const std::string& match = material.study.settings.match;
+  if (match == "parameters") out += "; targets were matched to it in total parameters";
+  if (match == "active_flops") out += "; targets were matched to it in active forward operations per token";
+  return out + ".";
+}
+
+std::string training_sentence(const TrainingSettings& training, int64_t context) {
+  std::string schedule = training.schedule;
+  if (schedule == "cosine")
+    schedule =
+        training.final_ratio == 0 ? "a cosine to 0" : fmt::format("a cosine to {:g} of it", training.final_ratio);
+  else if (training.decay > 0)
+    schedule = fmt::format("a constant rate and {} steps of linear decay", training.decay);
+  else
+    schedule = "a constant rate";
+  return fmt::format(
+      "Each run took {} steps of {} x {} tokens ({} in all) with AdamW ({:g}, {:g}), peak rate {:g} after {} warm-up "
+      "steps "
+      "and {}, weight decay {:g}{}.",
+      count(static_cast<double>(training.steps)), training.batch, context,
+      count(static_cast<double>(training.steps * training.batch * context)), training.beta1, training.beta2,
+      training.learning_rate, training.warmup, schedule, training.weight_decay,
+      training.clip > 0 ? fmt::format(" and the gradient's norm clipped at {:g}", training.clip) : "");
+}
+
+/// "routing.frozen = true", for every value that an arm overrides.
+void flatten(const Json& value, const std::string& key, std::vector<std::string>& out) {
+  if (!value.is_object()) {
+    out.push_back(fmt::format("{} = {}", key, value.dump(-1, ' ', false, Json::error_handler_t::replace)));
+    return;
+  }
+  for (const auto& [name, inner] : value.items()) flatten(inner, key.empty() ? name : key + "." + name, out);
+}
+
+std::string arms_sentence(const Study& study) {
+  std::vector<std::string> arms, routing;
+  for (const ArmSpec& arm : study.arms) {
+    std::vector<std::string> overrides;
+    flatten(arm.overrides.value(), "", overrides);
+    if (!arm.from.empty()) overrides.insert(overrides.begin(), "starts from the end of " + arm.from);
+    if (!arm.reinitialise.empty()) overrides.push_back("initial values kept for " + join(arm.reinitialise));
+    arms.push_back(arm.name + (overrides.empty() ? "" : " (" + join(overrides) + ")"));
+  }
+  if (study.base.has("routing")) flatten(study.base.value()["routing"], "", routing);
+  std::string out = "Arms: " + join(arms, "; ") + "; and the dense model.";
+  return routing.empty() ? out : out + " Routing that they share: " + join(routing) + ".";
+}
+
+std::string pairs_sentence(const Study& study) {
+  std::vector<std::string> seeds;
+  for (int64_t seed : study.settings.seeds) seeds.push_back(std::to_string(seed));
+  return fmt::format(
+      "Every arm was trained in the targets {} with the seeds {}; one seed fixes the initial value of every parameter "
+      "that "
+      "arms share, the order of the data and the dropout, so that seeds are pairs.",
+      join(study.settings.targets), join(seeds));
+}
+
+std::string deployments_sentence(const Study& study) {
+  std::vector<std::string> names;
+  for (const DeploymentSpec& deployment : study.deployments) {
+    std::vector<std::string> what;
+    flatten(deployment.routing.value(), "routing", what);
+    if (!deployment.routes_of.empty()) what.push_back("trained routers of " + deployment.routes_of);
+    if (deployment.random > 0) what.emplace_back("random routers with the run's own score moments");
+    if (deployment.step > 0) what.push_back(fmt::format("routers as of step {}", deployment.step));
+    if (deployment.loop != "closed") what.push_back(deployment.loop == "open" ? "open loop" : "closed and open loop");
+    names.push_back(deployment.name + (what.empty() ? "" : " (" + join(what) + ")"));
+  }
+  if (names.empty()) return "";
+  return "Trained weights were also evaluated, without training, under the deployments " + join(names, "; ") + ".";
+}
+
+std::string tests_sentence(const StudyAnalysis& analysis) {
+  std::vector<std::string> primary;
+  int64_t members = 0;
+  for (const ContrastResult& row : analysis.contrasts) {
+    if (!row.primary || row.exploratory) continue;
+    ++members;
+    const std::string label = fmt::format("{} (margin {:g} nats)", row.name, row.margin_nats);
+    if (std::find(primary.begin(), primary.end(), label) == primary.end()) primary.push_back(label);
+  }
+  std::string out =
+      "Gaps are mean differences in held-out loss, in nats per token, with 95 % t intervals; they were tested by "
+      "paired t "
+      "tests and, for ties, by two one-sided tests (TOST); sign-flip p values stand beside them. ";
+  if (members > 0)
+    out += fmt::format(
+        "Primary contrasts, planned before the first step: {}; the p values of these {} tests were adjusted "
+        "after Holm, the t tests and the TOSTs separately, at the level 0.05. ",
+        join(primary), members);
+  return out +
+         "A verdict needs five seeds (three for a planted positive control). The absorbed fraction R = 1 - gap / swap "
+         "cost "
+         "has Fieller's interval and is undefined unless the interval of the swap cost lies above 0. Contrasts added "
+         "later "
+         "are exploratory.";
+}
+
+}  // namespace
+
+std::string methods(const Material& material) {
+  const Settings& base = material.study.base;
+  const auto model = read_settings<ModelSettings>(base.table("model"));
+  const auto data = read_settings<DataSettings>(base.table("data"));
+  const auto training = read_settings<TrainingSettings>(base.table("training"));
+  const auto paragraph = [](const std::string& text) { return "<p>" + typeset(text) + "</p>\n"; };
+  return paragraph(data_sentence(data) + " " + model_sentence(material, model) + " " +
+                   training_sentence(training, model.context)) +
+         paragraph(pairs_sentence(material.study) + " " + arms_sentence(material.study)) +
+         (material.study.deployments.empty() ? "" : paragraph(deployments_sentence(material.study))) +
+         paragraph(tests_sentence(material.analysis));
+}
+
+}  // namespace absorb::report

@@ -1,0 +1,148 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "studies/analysis/wording.h"
+#include "studies/report/page/html.h"
+#include "studies/report/page/parts.h"
+
+namespace absorb::report {
+namespace {
+
+using enum Table::Kind;
+
+std::string what(const ContrastResult& row) {
+  return fmt::format("{} ({}{})", row.name, kind(row), row.deployment.empty() ? "" : ", deployed " + row.deployment);
+}
+
+std::string gap_table(const std::vector<ContrastResult>& contrasts) {
+  Table table(
+      "Gaps: loss(control) - loss(treatment) in nats per token over n paired seeds, above 0 where the treatment is "
+      "better. Intervals are 95 %: t over seeds and, beside it, over seeds and documents (crossed). Variance ratio: of "
+      "the losses over seeds, treatment over control.");
+  table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("Gap").column("sd");
+  table.column("95 %, seeds").column("Verdict", words).column("95 %, documents too").column("Variance ratio");
+  for (const ContrastResult& row : contrasts)
+    table.row({what(row), row.target, cell_label(row.cell), std::to_string(row.paired.n),
+               signed_number(row.paired.mean), number(row.paired.sd), bracketed(row.paired.ci95), row.verdict,
+               row.ci95_documents ? bracketed(row.ci95_documents) : "", number(row.variance_ratio, 2)});
+  return table.html();
+}
+
+std::string test_table(const std::vector<ContrastResult>& contrasts) {
+  Table table(
+      "Tests: two-sided p of the paired t test and of flipping signs, with the smallest p that flips can reach at this "
+      "n; "
+      "p of the equivalence test (TOST) within the margin, in nats. Holm: adjusted over the primary contrasts, the t "
+      "tests and the TOSTs separately.");
+  table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("p, t");
+  table.column("Holm").column("p, sign flip").column("Smallest").column("Margin").column("p, TOST").column("Holm");
+  for (const ContrastResult& row : contrasts)
+    table.row({what(row), row.target, cell_label(row.cell), std::to_string(row.paired.n), p_value(row.paired.p_t),
+               p_value(row.holm_p), p_value(row.paired.p_sign_flip), p_value(row.paired.smallest_p),
+               fmt::format("{:g}", row.margin_nats), p_value(row.p_tost), p_value(row.holm_p_tost)});
+  return table.html();
+}
+
+std::string fraction_table(const std::vector<ContrastResult>& contrasts) {
+  Table table(
+      "Absorbed fraction: R = 1 - gap / swap cost. The swap cost, in nats per token, is what the treatment's weights "
+      "lose "
+      "under a matched random router; its interval is 95 % t over seeds, that of R is Fieller's. R is undefined unless "
+      "the interval of the swap cost lies above 0.");
+  table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("Gap");
+  table.column("Swap cost").column("95 %").column("R [95 %]", words).column("Why undefined", words);
+  for (const ContrastResult& row : contrasts)
+    table.row({row.name, row.target, cell_label(row.cell), std::to_string(row.swap_cost.n),
+               signed_number(row.paired.mean), number(row.swap_cost.mean), bracketed(row.swap_cost.ci95),
+               fraction(row.absorbed), row.absorbed.why_undefined});
+  return table.html();
+}
+
+double density_or_nan(double value, const std::string& target) {
+  return target == "dense" ? std::nan("") : value;
+}
+
+std::string parameters_of(const RunGroup& group, int64_t ParameterCounts::*field) {
+  return group.done.empty() ? "-" : count(static_cast<double>(group.done.front()->parameters.*field));
+}
+
+std::string share_of_router(const RunGroup& group, int64_t ParameterCounts::*denominator) {
+  if (group.done.empty()) return "-";
+  const ParameterCounts& counts = group.done.front()->parameters;
+  if (counts.router == 0 || counts.*denominator == 0) return "-";
+  return number(100 * static_cast<double>(counts.router) / static_cast<double>(counts.*denominator), 2);
+}
+
+}  // namespace
+
+std::string contrast_tables(const Material& material) {
+  const auto& contrasts = material.analysis.contrasts;
+  return contrasts.empty() ? "" : gap_table(contrasts) + test_table(contrasts);
+}
+
+std::string absorption_table(const Material& material) {
+  return fraction_table(material.analysis.contrasts);
+}
+
+std::string severity_table(const Material& material) {
+  Table table(
+      "Severity: the difference between targets, paired by seed, with its 95 % t interval. The gap and R are above 0 "
+      "where attention absorbs more, and get a verdict only where both say the same. R is compared by the delta "
+      "method; "
+      "its margin is 0.1. p values are not adjusted.");
+  table.column("Between", words).column("Contrast", words).column("Cell", words).column("Quantity", words);
+  table.column("Unit", words).column("n").column("Mean").column("sd").column("95 %").column("Verdict", words);
+  table.column("p, t").column("p, TOST");
+  for (const SeverityResult& row : material.analysis.severity)
+    table.row({row.between, row.contrast + (row.exploratory ? " (exploratory)" : ""), cell_label(row.cell),
+               quantity_label(row), row.unit, std::to_string(row.n), signed_number(row.mean), number(row.sd),
+               bracketed(row.ci95), row.verdict, p_value(row.p_t), p_value(row.p_tost)});
+  return table.html();
+}
+
+std::string arm_table(const Material& material) {
+  Table table(
+      "Arms: loss on valid text in nats per token, mean, sd and 95 % t interval over n seeds; perplexity is exp(loss). "
+      "Swap cost in nats.");
+  table.column("Target", words).column("Arm", words).column("Cell", words).column("n").column("Failed").column("Loss");
+  table.column("sd").column("95 %").column("Perplexity").column("Swap cost").column("Tokens per second");
+  for (const ArmSummary& arm : material.analysis.arms)
+    table.row({arm.target, arm.arm, cell_label(arm.cell), std::to_string(arm.n),
+               arm.failed > 0 ? std::to_string(arm.failed) : "", number(arm.loss_mean), number(arm.loss_sd),
+               bracketed(arm.ci95), number(std::exp(arm.loss_mean), 2), number(arm.swap_cost_mean),
+               count(arm.tokens_per_sec)});
+  return table.html() + concentration(material);
+}
+
+std::string confound_table(const Material& material) {
+  Table table(
+      "Confounds: what else differs between arms. Density: mean weight over visible choices. Displacement: how far the "
+      "router moved, over the size it began with (0 where it is frozen). Router: its parameters, also in percent of "
+      "four denominators: all unique, counted untied, non-embedding, and what it steers (Q, K and V, or the experts).");
+  table.column("Target", words).column("Arm", words).column("Cell", words).column("Density").column("Displacement");
+  table.column("FLOPs/token").column("Parameters").column("Trained").column("Router").column("% unique");
+  table.column("% untied").column("% non-embedding").column("% steered");
+  for (const ArmSummary& arm : material.analysis.arms) {
+    const RunGroup* group = find_group(material.groups, arm.arm, arm.target, arm.cell);
+    if (group == nullptr || group->done.empty()) continue;
+    table.row(
+        {arm.target, arm.arm, cell_label(arm.cell), number(density_or_nan(arm.density, arm.target), 3),
+         number(arm.displacement, 3), short_count(arm.flops_per_token), parameters_of(*group, &ParameterCounts::unique),
+         parameters_of(*group, &ParameterCounts::trained), parameters_of(*group, &ParameterCounts::router),
+         share_of_router(*group, &ParameterCounts::unique), share_of_router(*group, &ParameterCounts::untied),
+         share_of_router(*group, &ParameterCounts::non_embedding), share_of_router(*group, &ParameterCounts::module)});
+  }
+  return table.html();
+}
+
+std::string concentration(const Material& material) {
+  const auto paragraph = [](const std::string& text) {
+    return "<p class=\"meta concentration\">" + typeset(text) + "</p>\n";
+  };
+  std::string out;
+  for (const Concentration& line : material.analysis.concentration) out += paragraph(concentration_line(line));
+  return out.empty() ? paragraph(no_concentration()) : out;
+}
+
+}  // namespace absorb::report

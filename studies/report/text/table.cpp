@@ -1,0 +1,237 @@
+#include "studies/report/text/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "studies/analysis/groups.h"
+#include "studies/analysis/wording.h"
+#include "studies/report/text/text_table.h"
+
+namespace absorb {
+namespace {
+
+using enum TextTable::Align;
+
+std::string paragraph(const std::string& text) {
+  return wrapped(text, table_width, "  ", "  ");
+}
+
+std::string title(const Study& study) {
+  std::string out = wrapped(study.settings.name + ": " + study.settings.question, table_width);
+  if (!study.settings.note.empty()) out += wrapped("NOTE: " + study.settings.note, table_width);
+  return out;
+}
+
+std::string arms(const StudyAnalysis& analysis) {
+  TextTable table({{"target", left},
+                   {"arm", words},
+                   {"cell", words},
+                   {"n", right},
+                   {"failed", right},
+                   {"loss", right},
+                   {"95 % interval", left},
+                   {"ppl", right},
+                   {"swap cost", right},
+                   {"parameters", right}});
+  for (const ArmSummary& arm : analysis.arms)
+    table.row({arm.target, arm.arm, cell_label(arm.cell), std::to_string(arm.n),
+               arm.failed > 0 ? std::to_string(arm.failed) : "", mean_sd(arm.loss_mean, arm.loss_sd),
+               bracketed(arm.ci95), number(std::exp(arm.loss_mean), 2), number(arm.swap_cost_mean),
+               count(static_cast<double>(arm.parameters))});
+  return "\nARMS: valid loss in nats per token, mean +/- sd over n seeds with its t interval; swap cost in nats\n" +
+         table.text(table_width);
+}
+
+/// The contrasts of one name, which stand under one heading.
+using Block = std::vector<const ContrastResult*>;
+
+std::string tests(const Block& block) {
+  TextTable table({{"target", words},
+                   {"cell", words},
+                   {"n", right},
+                   {"gap", right},
+                   {"95 % interval", left},
+                   {"p_t", right},
+                   {"Holm", right},
+                   {"p_flip", right},
+                   {"least", right},
+                   {"p_TOST", right},
+                   {"Holm", right}});
+  for (const ContrastResult* row : block)
+    table.row({row->target, cell_label(row->cell), std::to_string(row->paired.n), signed_number(row->paired.mean),
+               bracketed(row->paired.ci95), p_value(row->paired.p_t), p_value(row->holm_p),
+               p_value(row->paired.p_sign_flip), p_value(row->paired.smallest_p), p_value(row->p_tost),
+               p_value(row->holm_p_tost)});
+  return table.text(table_width);
+}
+
+std::string absorption(const Block& block) {
+  TextTable table({{"target", left},
+                   {"cell", words},
+                   {"swap cost", right},
+                   {"95 % interval", left},
+                   {"R", left},
+                   {"verdict", words}});
+  std::string notes;
+  for (const ContrastResult* row : block) {
+    table.row({row->target, cell_label(row->cell), number(row->swap_cost.mean), bracketed(row->swap_cost.ci95),
+               fraction(row->absorbed), row->verdict});
+    if (!row->absorbed.why_undefined.empty())
+      notes += paragraph(
+          fmt::format("R undefined ({}): {}", with_cell(row->target, row->cell), row->absorbed.why_undefined));
+  }
+  return table.text(table_width) + notes;
+}
+
+std::string heading(const ContrastResult& contrast) {
+  const std::string under = contrast.deployment.empty() ? "" : ", deployed " + contrast.deployment;
+  return wrapped(fmt::format("{} = loss({}) - loss({}){}; {}{}, margin {:g} nats", contrast.name, contrast.control,
+                             contrast.treatment, under, kind(contrast),
+                             contrast.positive_control ? " positive control" : "", contrast.margin_nats),
+                 table_width, " ", " ");
+}
+
+std::string contrasts(const StudyAnalysis& analysis) {
+  if (analysis.contrasts.empty()) return "";
+  std::string out = "\nCONTRASTS: gap in nats per token, paired by seed, positive where the treatment is better\n";
+  std::vector<std::string> done;
+  for (const ContrastResult& first : analysis.contrasts) {
+    if (std::find(done.begin(), done.end(), first.name) != done.end()) continue;
+    done.push_back(first.name);
+    Block block;
+    for (const ContrastResult& row : analysis.contrasts)
+      if (row.name == first.name) block.push_back(&row);
+    out += heading(first) + tests(block) + absorption(block);
+  }
+  out += paragraph(
+      "p_t: paired t test; p_flip: sign flips, least: the smallest it can be at this n; p_TOST: equivalence within the "
+      "margin; Holm: adjusted over the primary contrasts. Swap cost: nats that the treatment's weights lose under a "
+      "matched random router. R = 1 - gap / swap cost, with Fieller's interval.");
+  return out;
+}
+
+std::string severity(const StudyAnalysis& analysis) {
+  if (analysis.severity.empty()) return "";
+  std::string out = "\nSEVERITY: gap and R are above 0 where attention absorbs more; paired by seed, p not adjusted\n";
+  for (size_t first = 0, last = 0; first < analysis.severity.size(); first = last) {
+    const SeverityResult& head = analysis.severity[first];
+    TextTable table({{"quantity", words},
+                     {"unit", words},
+                     {"n", right},
+                     {"mean", right},
+                     {"95 % interval", left},
+                     {"p_t", right},
+                     {"p_TOST", right},
+                     {"verdict", words}});
+    for (; last < analysis.severity.size(); ++last) {
+      const SeverityResult& row = analysis.severity[last];
+      if (row.between != head.between || row.contrast != head.contrast || row.cell != head.cell) break;
+      table.row({quantity_label(row), row.unit, std::to_string(row.n), signed_number(row.mean), bracketed(row.ci95),
+                 p_value(row.p_t), p_value(row.p_tost), row.verdict});
+    }
+    out += wrapped(fmt::format("{}, {}{}", head.contrast, with_cell(head.between, head.cell),
+                               head.exploratory ? " (exploratory)" : ""),
+                   table_width, " ", " ") +
+           table.text(table_width);
+  }
+  return out;
+}
+
+std::string doses(const StudyAnalysis& analysis) {
+  if (analysis.doses.empty()) return "";
+  TextTable table({{"contrast", words},
+                   {"target", left},
+                   {"cell", words},
+                   {"dose", words},
+                   {"of", words},
+                   {"n", right},
+                   {"slope", right},
+                   {"95 % interval", left},
+                   {"p_t", right}});
+  for (const DoseResult& row : analysis.doses)
+    table.row(
+        {row.contrast, row.target, cell_label(row.rest),
+         (row.logarithmic ? "log2 " : "") + (row.dose == "value" ? row.axis.substr(row.axis.rfind('.') + 1) : row.dose),
+         row.quantity, std::to_string(row.n), signed_number(row.slope), bracketed(row.ci95), p_value(row.p_t)});
+  return "\nDOSE: slope of the gap (nats) and of R along each axis, fitted for every seed; log2: for each doubling\n" +
+         table.text(table_width);
+}
+
+/// Target both has a line for each kind of routing.
+std::string agreement(const StudyAnalysis& analysis) {
+  TextTable table({{"target", left},
+                   {"arm", words},
+                   {"cell", words},
+                   {"deployment", words},
+                   {"F1", right},
+                   {"Jaccard", right},
+                   {"mass", right},
+                   {"of", right}});
+  bool empty = true;
+  for (const DeploymentSummary& row : analysis.deployments)
+    for (const auto& [kind, a] : row.agreement) {
+      table.row({row.target == "both" ? "both: " + kind : row.target, row.arm, cell_label(row.cell), row.key,
+                 number(a.f1, 3), number(a.jaccard, 3), number(a.retained_mass, 3), number(a.oracle_mass, 3)});
+      empty = false;
+    }
+  if (empty) return "";
+  return wrapped(
+             "Agreement with the oracle's choices of the same budget; mass: share of the layer's own preference on "
+             "what is kept, of what the oracle's choices hold",
+             table_width, " ", " ") +
+         table.text(table_width);
+}
+
+std::string deployments(const StudyAnalysis& analysis) {
+  if (analysis.deployments.empty()) return "";
+  TextTable table({{"target", left},
+                   {"arm", words},
+                   {"cell", words},
+                   {"deployment", words},
+                   {"n", right},
+                   {"loss", right},
+                   {"cost", right},
+                   {"95 % interval", left},
+                   {"open", right}});
+  for (const DeploymentSummary& row : analysis.deployments)
+    table.row({row.target, row.arm, cell_label(row.cell), row.key, std::to_string(row.loss.n), number(row.loss.mean),
+               signed_number(row.cost.mean), bracketed(row.cost.ci95),
+               row.open_cost.n > 0 ? signed_number(row.open_cost.mean) : ""});
+  return "\nDEPLOYMENTS: trained weights under another routing; cost = deployed - native loss, in nats\n" +
+         table.text(table_width) + paragraph("open: cost with routings recorded from the native pass.") +
+         agreement(analysis);
+}
+
+std::string concentration(const StudyAnalysis& analysis) {
+  std::string out = "\n";
+  if (analysis.concentration.empty()) return out + wrapped(no_concentration(), table_width);
+  for (const Concentration& line : analysis.concentration) out += wrapped(concentration_line(line), table_width);
+  return out;
+}
+
+std::string unfinished(const std::vector<RunRecord>& records) {
+  std::string out;
+  int64_t waiting = 0;
+  for (const RunRecord& run : records) {
+    if (run.state == "failed")
+      out += wrapped(
+          fmt::format("FAILED: {}, {}, seed {}: {}", run.arm, with_cell(run.target, run.cell), run.seed, run.failure),
+          table_width, "", "  ");
+    else if (run.state != "done")
+      ++waiting;
+  }
+  if (waiting > 0)
+    out += fmt::format("{} of {} runs are not done; they count as absent here.\n", waiting, records.size());
+  return out.empty() ? out : "\n" + out;
+}
+
+}  // namespace
+
+std::string print_table(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis) {
+  return title(study) + arms(analysis) + contrasts(analysis) + severity(analysis) + doses(analysis) +
+         deployments(analysis) + concentration(analysis) + unfinished(records);
+}
+
+}  // namespace absorb

@@ -1,0 +1,224 @@
+#include "studies/run/deployment.h"
+
+#include <torch/types.h>
+
+#include <cstring>
+#include <optional>
+
+#include "core/device.h"
+#include "core/error.h"
+#include "core/safetensors.h"
+#include "studies/run/agreement.h"
+#include "studies/run/evaluation.h"
+#include "training/checkpoint.h"
+#include "transformer/gains.h"
+
+namespace absorb {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t observed_batches = 4;  // passes that agreement is taken from
+constexpr int64_t checked_swaps = 512;   // exact single-token swaps that expected gains are held against
+
+bool is_done(const Path& run) {
+  return fs::exists(run / "DONE");
+}
+
+Path result_file(const RunSpec& run, const DeploymentTask& task) {
+  return run.folder / "deployments" / (task.key + ".json");
+}
+
+// Weights by name into a run that may have another router; what the file lacks must not be a router's.
+void load_by_name(const LiveRun& run, const Path& file, const std::string& deployment) {
+  require(fs::exists(file), "deployment \"{}\": {} doesn't exist: training.keep_weights keeps the weights of a step",
+          deployment, file.string());
+  at::NoGradGuard no_grad;
+  const auto weights = read_safetensors(file);
+  for (auto& [name, tensor] : named_tensors(run.parameters())) {
+    const auto found = weights.find(name);
+    require(found != weights.end() && found->second.sizes() == tensor.sizes(),
+            "deployment \"{}\": {} was never trained in {}: its router needs other parameters than that run's",
+            deployment, name, file.parent_path().string());
+    Tensor target = tensor;
+    target.copy_(found->second);
+  }
+}
+
+class Deployer {
+ public:
+  Deployer(const RunSpec& run, const DeploymentTask& task, at::Device device)
+      : task_(task), data_(make_dataset(run.settings.data, run.settings.model.context, seed_of(run.settings))) {
+    own_.emplace(live(run.settings, run.moments_run, run.folder, 0, device));
+    source_.emplace(live(task.settings, task.moments_run, task.source, task.spec.step, device));
+    if (task.source != run.folder || task.spec.step > 0)
+      recorded_.emplace(live(source_settings(task), task.moments_run, task.source, task.spec.step, device));
+    routes_ = source_->routes();
+    if (task.spec.random > 0) {
+      random_ = matched_random(*source_, *data_, swappable_sites(*source_), static_cast<uint64_t>(task.spec.random));
+      routes_ = random_->routes;
+    }
+  }
+
+  Json evaluate_all(NamedTensors& documents) {
+    Json out;
+    const Tensor before = own_->parameters().flat().clone();
+    const Evaluation native = loss_under(own_->losses());
+    out["native"] = native.loss;
+    if (task_.spec.loop != "open") add(out, documents, "closed", own_->losses(routes_));
+    if (task_.spec.loop != "closed") add(out, documents, "open", open_loop());
+    if (task_.spec.loop == "both")
+      out["compounding"] = (out["closed"].get<double>() - native.loss) / (out["open"].get<double>() - native.loss);
+    if (task_.spec.hardening) out["hardening"] = hardening();
+    out["agreement"] = agreement();
+    if (reads_gains(routes_)) out["gain_correlation"] = gain_check();
+    check(at::equal(before, own_->parameters().flat()), "deployment \"{}\" changed weights", task_.key);
+    return out;
+  }
+
+ private:
+  static uint64_t seed_of(const RunSettings& settings) { return static_cast<uint64_t>(settings.seed); }
+
+  // The run that routers are taken from, as it was trained.
+  static RunSettings source_settings(const DeploymentTask& task) {
+    return run_settings_from_json(Json::parse(read_file(task.source / "settings.json")), task.source.string());
+  }
+
+  LiveRun live(const RunSettings& settings, const Path& moments_run, const Path& folder, int64_t step,
+               at::Device device) const {
+    Moments moments;
+    if (!moments_run.empty()) moments = read_moments(moments_run);
+    LiveRun run(settings, data_->vocabulary(), device, &moments);
+    load_by_name(run, folder / (step == 0 ? "weights.safetensors" : fmt::format("weights-{}.safetensors", step)),
+                 task_.key);
+    return run;
+  }
+
+  Evaluation loss_under(const TokenLosses& losses, int64_t batches = 0) const {
+    const TrainingSettings& t = own_->settings().training;
+    EvaluationRequest request{Split::valid, t.batch / t.accumulate, 0, seed_of(own_->settings())};
+    request.max_tokens = batches * request.batch * data_->context();
+    return evaluate(losses, *data_, request, own_->device());
+  }
+
+  void add(Json& out, NamedTensors& documents, const std::string& loop, const TokenLosses& losses) const {
+    const Evaluation found = loss_under(losses);
+    out[loop] = found.loss;
+    documents.emplace_back(loop, at::tensor(found.document_losses, at::kDouble));
+  }
+
+  // Routings are recorded from a native pass (of the run that routers are taken from), then replayed.
+  TokenLosses open_loop() const {
+    const LiveRun& recorder = recorded_ ? *recorded_ : *own_;
+    const bool gains = reads_gains(routes_);
+    return [this, &recorder, gains](const Batch& batch, Pass& pass) {
+      auto recording = std::make_shared<Recording>();
+      recording->tokens = batch.tokens;
+      Routes watched = recorder.routes();
+      if (gains) watched.gains = expected_gains(recorder.model(), batch.tokens, batch.targets, recorder.routes(), pass);
+      Pass first{.seed = pass.seed, .step = pass.step, .tokens = batch.tokens};
+      watched.observe = [&](const Site& site, const Routing&, const RouterInput& input) {
+        recording->at[site] = (*routes_.at.at(site))(input, first);
+      };
+      recorder.model().losses(batch.tokens, batch.targets, watched, first);
+      Routes replayed = own_->routes();
+      for (const auto& [site, route] : routes_.at)
+        replayed.at[site] = std::make_shared<Route>(route->replaying(recording));
+      return own_->model().losses(batch.tokens, batch.targets, replayed, pass);
+    };
+  }
+
+  // Loss with the first r layers deployed, r = 0 ... layers.
+  Json hardening() const {
+    Json curve = Json::array();
+    for (int64_t r = 0; r <= own_->settings().model.layers; ++r) {
+      Routes routes = own_->routes();
+      for (const auto& [site, route] : routes_.at)
+        if (route->task().component.layer < r) routes.at[site] = route;
+      curve.push_back(loss_under(own_->losses(routes)).loss);
+    }
+    return curve;
+  }
+
+  Json agreement() const {
+    std::map<std::string, AgreementSums> sums;
+    Routes watched = routes_;
+    watched.observe = [&](const Site& site, const Routing& routing, const RouterInput& input) {
+      const RoutingTask& task = routes_.at.at(site)->task();
+      sums[task.attention() ? "attention" : "moe"].add(routing, input, task);
+    };
+    const bool experts = target_named(own_->settings().target).moe;
+    loss_under(
+        [&](const Batch& batch, Pass& pass) {
+          Routes informed = watched;
+          if (experts)
+            informed.gains = expected_gains(own_->model(), batch.tokens, batch.targets, own_->routes(), pass);
+          return own_->model().losses(batch.tokens, batch.targets, informed, pass);
+        },
+        observed_batches);
+    Json out = Json::object();
+    for (const auto& [kind, sum] : sums) {
+      if (sum.empty()) continue;
+      const Agreement a = sum.agreement();
+      out[kind] = {{"f1", a.f1},
+                   {"jaccard", a.jaccard},
+                   {"retained_mass", a.mass},
+                   {"oracle_mass", a.oracle_mass},
+                   {"density", a.density}};
+    }
+    return out;
+  }
+
+  // The exact check of science.md section 3, at every layer of experts, on the first batch.
+  Json gain_check() const {
+    const TrainingSettings& t = own_->settings().training;
+    const Batch batch = data_->evaluation(Split::valid, 0, t.batch / t.accumulate);
+    const Tensor tokens = batch.tokens.to(own_->device()), targets = batch.targets.to(own_->device());
+    const Pass pass{.seed = seed_of(own_->settings()), .step = at::zeros({}, tokens.options())};
+    Json out = Json::object();
+    for (const auto& [site, route] : own_->routes().at)
+      if (!route->task().attention())
+        out[site] = gain_correlation(own_->model(), tokens, targets, own_->routes(), site, checked_swaps, pass);
+    return out;
+  }
+
+  const DeploymentTask& task_;
+  std::shared_ptr<const Dataset> data_;
+  std::optional<LiveRun> own_, source_, recorded_;
+  std::optional<RandomRoutes> random_;
+  Routes routes_;
+};
+
+}  // namespace
+
+bool is_deployed(const RunSpec& run, const DeploymentTask& task) {
+  const Path file = result_file(run, task);
+  if (!fs::exists(file)) return false;
+  const Json found = Json::parse(read_file(file), nullptr, false);
+  return found.is_object() && found.value("identity", "") == task.identity;
+}
+
+std::vector<const DeploymentTask*> open_deployments(const RunSpec& run) {
+  std::vector<const DeploymentTask*> open;
+  if (!is_done(run.folder)) return open;
+  for (const DeploymentTask& task : run.deployments)
+    if (is_done(task.source) && !is_deployed(run, task)) open.push_back(&task);
+  return open;
+}
+
+void deploy_all(const RunSpec& run, at::Device device) {
+  const TrainingSettings& t = run.settings.training;
+  configure_torch(static_cast<int>(t.threads), t.tf32);
+  for (const DeploymentTask* task : open_deployments(run)) {
+    NamedTensors documents;
+    Json result = Deployer(run, *task, device).evaluate_all(documents);
+    result["identity"] = task->identity;
+    result["deployment"] = task->spec.name;
+    const Path file = result_file(run, *task);
+    fs::create_directories(file.parent_path());
+    write_safetensors(Path(file).replace_extension(".safetensors"), documents);
+    write_file(file, result.dump(2) + '\n');
+  }
+}
+
+}  // namespace absorb

@@ -1,0 +1,138 @@
+#include "studies/run/evaluation.h"
+
+#include <torch/types.h>
+
+#include <limits>
+#include <set>
+
+#include "core/error.h"
+
+namespace absorb {
+namespace {
+
+constexpr int64_t observed_batches = 4;  // passes that moments, health and mass are taken from
+
+EvaluationRequest request_for(const LiveRun& run) {
+  const TrainingSettings& training = run.settings().training;
+  return {Split::valid, training.batch / training.accumulate, 0, static_cast<uint64_t>(run.settings().seed)};
+}
+
+// The first passes over valid text under `routes`, shown to `observe`.
+void look(const LiveRun& run, const Dataset& data, Routes routes, Observer observe) {
+  routes.observe = std::move(observe);
+  EvaluationRequest request = request_for(run);
+  request.max_tokens = observed_batches * request.batch * data.context();
+  evaluate(run.losses(routes), data, request, run.device());
+}
+
+RoutingSettings settings_at(const LiveRun& run, const RoutingTask& task) {
+  return task.attention() ? run.settings().attention : run.settings().moe;
+}
+
+double loss_of(const LiveRun& run, const Dataset& data, const Routes& routes) {
+  return evaluate(run.losses(routes), data, request_for(run), run.device()).loss;
+}
+
+// The run's own routes with `random`'s at the sites of one kind.
+Routes swapped_at(const LiveRun& run, const Routes& random, bool attention) {
+  Routes routes = run.routes();
+  for (const Site& site : swappable_sites(run))
+    if (run.routes().at.at(site)->task().attention() == attention) routes.at[site] = random.at.at(site);
+  return routes;
+}
+
+void deploy_swaps(const LiveRun& run, const Dataset& data, DeploymentResults& results) {
+  const std::vector<Site> sites = swappable_sites(run);
+  if (sites.empty()) return;
+  const Routes random = matched_random(run, data, sites, 0).routes;
+  results.losses["swap"] = loss_of(run, data, random);
+  if (run.settings().target != "both") return;
+  results.losses["swap_attention"] = loss_of(run, data, swapped_at(run, random, true));
+  results.losses["swap_moe"] = loss_of(run, data, swapped_at(run, random, false));
+}
+
+void deploy_dense(const LiveRun& run, const Dataset& data, int64_t top_k, DeploymentResults& results) {
+  if (run.settings().model.attention.native != "qk" || data.context() <= top_k) return;
+  MassSums mass(top_k);
+  look(run, data, attention_routes(run, "own", {{"type", "always"}}),  // dense attention itself, looked at
+       [&](const Site&, const Routing&, const RouterInput& input) { mass.add(input.native); });
+  results.mass_top_k = mass.mass();
+  results.mass_uniform = mass.uniform();
+  const Json kept = {{"type", "top_k"}, {"k", top_k}, {"weight", "one"}, {"gradient", "none"}};
+  results.losses["oracle_top_k"] = loss_of(run, data, attention_routes(run, "own", kept));
+  results.losses["random_top_k"] = loss_of(run, data, attention_routes(run, "redrawn", kept));
+}
+
+}  // namespace
+
+std::vector<Site> swappable_sites(const LiveRun& run) {
+  std::vector<Site> sites;
+  for (const auto& [site, route] : run.routes().at) {
+    const Component wanted = route->task().component;
+    for (const Stored& stored : run.parameters().stored())
+      if (stored.slices[0].component == wanted) {
+        sites.push_back(site);
+        break;
+      }
+  }
+  return sites;
+}
+
+RandomRoutes matched_random(const LiveRun& run, const Dataset& data, const std::vector<Site>& sites, uint64_t draw) {
+  const auto seed = static_cast<uint64_t>(run.settings().seed);
+  const Parameters drawn(stream_key(seed, fmt::format("swap/{}", draw)));
+  std::map<Site, std::shared_ptr<const Route>> random;
+  for (const Site& site : sites) {
+    const RoutingTask& task = run.routes().at.at(site)->task();
+    RoutingSettings settings = settings_at(run, task);
+    settings.losses.clear();
+    settings.moments_of.clear();
+    settings.frozen = false;  // nothing trains here, but compensation may let the drawn router adapt
+    random[site] = make_route(site, task, settings, drawn);
+  }
+  drawn.gather(run.device());
+  std::map<Site, MomentSums> from, to;
+  look(run, data, run.routes(), [&](const Site& site, const Routing& routing, const RouterInput& input) {
+    const auto found = random.find(site);
+    if (found == random.end()) return;
+    const Pass pass;
+    from[site].add(found->second->score(input, pass), found->second->task().visible);
+    to[site].add(routing.scores, found->second->task().visible);
+  });
+  Routes routes = run.routes();
+  for (const auto& [site, route] : random)
+    routes.at[site] = std::make_shared<Route>(route->matched_to(from[site].moments(), to[site].moments()));
+  return {drawn, routes};
+}
+
+Routes attention_routes(const LiveRun& run, const std::string& router, const Json& selection) {
+  const std::string name = "attention_routes";
+  RoutingSettings settings;
+  settings.router = registries().routers.resolve(Settings::from_json({{"type", router}}, name));
+  settings.selection = registries().selections.resolve(Settings::from_json(selection, name));
+  const Parameters none(static_cast<uint64_t>(run.settings().seed));
+  Routes routes = run.routes();
+  for (const auto& [site, task] : run.model().sites())
+    if (task.attention()) routes.at[site] = make_route(site, task, settings, none);
+  return routes;
+}
+
+DeploymentResults deploy(const LiveRun& run, const Dataset& data, int64_t top_k) {
+  DeploymentResults results;
+  results.mass_top_k = results.mass_uniform = std::numeric_limits<double>::quiet_NaN();
+  results.native = evaluate(run.losses(), data, request_for(run), run.device());
+  results.losses["native"] = results.native.loss;
+  std::map<Site, HealthSums> health;
+  look(run, data, run.routes(), [&](const Site& site, const Routing& routing, const RouterInput&) {
+    health[site].add(routing, run.routes().at.at(site)->task());
+  });
+  for (const auto& [site, sums] : health) {
+    results.health.push_back(sums.health(site));
+    results.moments[site] = sums.moments();
+  }
+  deploy_swaps(run, data, results);
+  if (run.settings().target == "dense") deploy_dense(run, data, top_k, results);
+  return results;
+}
+
+}  // namespace absorb

@@ -1,0 +1,107 @@
+#include "studies/run/live_run.h"
+
+#include <torch/types.h>
+
+#include "core/error.h"
+#include "core/safetensors.h"
+#include "tensors/fused.h"
+#include "training/checkpoint.h"
+#include "training/rates.h"
+#include "transformer/gains.h"
+
+namespace absorb {
+
+LiveRun::LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device device, const Moments* moments)
+    : settings_(settings), device_(device), parameters_(static_cast<uint64_t>(settings.seed)) {
+  const Target target = target_named(settings.target);
+  model_ = std::make_shared<const Model>(settings.model, vocabulary, target.moe, parameters_);
+  routes_ = make_routes(*model_, target, settings.attention, settings.moe, parameters_,
+                        settings.attention.moments_of.empty() ? nullptr : moments,
+                        settings.moe.moments_of.empty() ? nullptr : moments);
+  select_trained(parameters_, settings.training);
+  parameters_.gather(device);
+}
+
+std::shared_ptr<const FusedWeights> LiveRun::fused_weights() const {
+  if (!device_.is_cuda() || settings_.training.precision != "bf16") return nullptr;
+  return std::make_shared<const FusedWeights>(parameters_);
+}
+
+TokenLosses LiveRun::training_losses(std::shared_ptr<const FusedWeights> fused) const {
+  return [inner = losses(), bf16 = settings_.training.precision == "bf16", fused = std::move(fused)](const Batch& batch,
+                                                                                                     Pass& pass) {
+    pass.bf16 = bf16;
+    pass.fused = fused;
+    if (fused && !pass.weights_in_step) fused->refresh();
+    return inner(batch, pass);
+  };
+}
+
+TokenLosses LiveRun::losses() const {
+  return losses(routes_);
+}
+
+bool reads_gains(const Routes& routes) {
+  const Registries& all = registries();
+  for (const auto& [site, route] : routes.at) {
+    if (route->task().attention()) continue;
+    if (all.routers.traits(route->settings().router.type).gains) return true;
+    for (const auto& [name, loss] : route->settings().losses)
+      if (all.losses.traits(name).gains) return true;
+  }
+  return false;
+}
+
+TokenLosses LiveRun::losses(Routes routes) const {
+  if (reads_gains(routes))
+    return [model = model_, routes = std::move(routes), own = routes_](const Batch& batch, Pass& pass) {
+      Routes informed = routes;
+      pass.waits = true;  // experts are measured one by one
+      informed.gains = expected_gains(*model, batch.tokens, batch.targets, own, pass);
+      return model->losses(batch.tokens, batch.targets, informed, pass);
+    };
+  return [model = model_, routes = std::move(routes)](const Batch& batch, Pass& pass) {
+    return model->losses(batch.tokens, batch.targets, routes, pass);
+  };
+}
+
+void load_weights(const LiveRun& run, const Path& folder) {
+  const Path file = folder / "weights.safetensors";
+  require(std::filesystem::exists(file), "{}: isn't finished: it holds no weights.safetensors", folder.string());
+  load_tensors(run.parameters(), read_safetensors(file), file);
+}
+
+Moments read_moments(const Path& folder) {
+  Moments moments;
+  for (auto& [site, tensor] : read_safetensors(folder / "moments.safetensors")) moments[site] = tensor;
+  return moments;
+}
+
+void load_start(const LiveRun& run, const StartSettings& start, const Path& parent) {
+  at::NoGradGuard no_grad;
+  const Path file = parent / "weights.safetensors";
+  const auto weights = read_safetensors(file);
+  std::vector<std::size_t> used(start.reinitialise.size(), 0);
+  int64_t loaded = 0;
+  for (auto& [name, tensor] : named_tensors(run.parameters())) {
+    bool anew = false;
+    for (std::size_t i = 0; i < start.reinitialise.size(); ++i)
+      if (fits(start.reinitialise[i], name)) {
+        anew = true;
+        ++used[i];
+      }
+    const auto found = weights.find(name);
+    if (anew || found == weights.end()) continue;
+    require(found->second.sizes() == tensor.sizes(),
+            "from = \"{}\": {} has another shape there; give both arms the same sizes, or name it in `reinitialise`",
+            start.from, name);
+    Tensor target = tensor;
+    target.copy_(found->second);
+    ++loaded;
+  }
+  for (std::size_t i = 0; i < used.size(); ++i)
+    require(used[i] > 0, "reinitialise: \"{}\" fits no parameter of this arm", start.reinitialise[i]);
+  require(loaded > 0, "from = \"{}\": that arm shares no parameter with this one", start.from);
+}
+
+}  // namespace absorb

@@ -1,0 +1,59 @@
+#include "studies/run/provenance.h"
+
+#include <torch/version.h>
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include "absorb_version.h"
+#include "core/clock.h"
+#include "core/device.h"
+
+namespace absorb {
+namespace {
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
+}
+
+std::string driver_version() {
+  std::ifstream file("/proc/driver/nvidia/version");
+  std::string line;
+  return std::getline(file, line) ? line : "";
+}
+
+// The library holds the code, the command only calls it: both are hashed.
+std::string binary_hash() {
+  const Path command = std::filesystem::read_symlink("/proc/self/exe");
+  std::string both = hash_hex(MappedFile(command).text());
+  if (const Path library = command.parent_path() / "libabsorb.so"; std::filesystem::exists(library))
+    both = hash_hex(both + hash_hex(MappedFile(library).text()));
+  return both;
+}
+
+}  // namespace
+
+std::string version_line() {
+  return fmt::format("absorb {} ({}{}), LibTorch {}", ABSORB_VERSION, ABSORB_COMMIT, ABSORB_DIRTY ? ", modified" : "",
+                     TORCH_VERSION);
+}
+
+Json provenance(const std::vector<std::string>& argv, const std::string& device, int64_t threads) {
+  static const std::string hash = binary_hash();
+  return {{"argv", argv},
+          {"version", ABSORB_VERSION},
+          {"commit", ABSORB_COMMIT},
+          {"dirty", static_cast<bool>(ABSORB_DIRTY)},
+          {"binary_hash", hash},
+          {"libtorch", TORCH_VERSION},
+          {"driver", driver_version()},
+          {"device", device},
+          {"cpu", device_name(at::kCPU)},
+          {"threads", threads},
+          {"host", host_name()},
+          {"started", utc_now()}};
+}
+
+}  // namespace absorb

@@ -1,0 +1,224 @@
+#include "studies/run/runner.h"
+
+#include <c10/util/Exception.h>
+#include <torch/types.h>
+
+#include "core/clock.h"
+#include "core/device.h"
+#include "core/error.h"
+#include "core/safetensors.h"
+#include "studies/run/evaluation.h"
+#include "studies/run/interrupt.h"
+#include "studies/run/provenance.h"
+#include "training/checkpoint.h"
+
+namespace absorb {
+namespace {
+
+namespace fs = std::filesystem;
+
+Json to_json(const ParameterCounts& c) {
+  return {{"unique", c.unique}, {"untied", c.untied}, {"non_embedding", c.non_embedding},
+          {"module", c.module}, {"router", c.router}, {"trained", c.trained}};
+}
+
+Json to_json(const SiteHealth& h) {
+  return {{"site", h.site},
+          {"load_imbalance", h.load_imbalance},
+          {"entropy", h.entropy},
+          {"dead_choices", h.dead_choices},
+          {"density", h.density},
+          {"margin", h.margin},
+          {"saturation", h.saturation},
+          {"score_mean", h.score_mean},
+          {"score_sd", h.score_sd}};
+}
+
+// How far the routers moved, relative to their initial values. A trainable router that never moved, or a frozen one
+// that did, is a broken run (science.md section 4).
+struct Displacement {
+  double relative = std::numeric_limits<double>::quiet_NaN();
+  std::string fault;
+};
+
+Displacement router_displacement(const LiveRun& run, const LiveRun& fresh) {
+  double moved = 0, size = 0;
+  Displacement out;
+  for (std::size_t i = 0; i < run.parameters().stored().size(); ++i) {
+    const Stored &now = run.parameters().stored()[i], &before = fresh.parameters().stored()[i];
+    if (!is_router(now.slices[0].component.part)) continue;
+    const double step = (now.leaf.detach() - before.leaf.detach()).norm().item<double>();
+    moved += step * step;
+    size += std::pow(before.leaf.detach().norm().item<double>(), 2);
+    if (now.trained && step == 0) out.fault = fmt::format("the trainable router {} never moved", now.name);
+    if (!now.trained && step != 0) out.fault = fmt::format("the frozen router {} moved", now.name);
+  }
+  if (size > 0) out.relative = std::sqrt(moved / size);
+  return out;
+}
+
+class Run {
+ public:
+  Run(const RunSpec& spec, Claim& claim, const RunnerOptions& options)
+      : spec_(spec), claim_(claim), options_(options), settings_(spec.settings) {}
+
+  RunEnd execute() {
+    try {
+      return train_and_finish();
+    } catch (const c10::OutOfMemoryError&) {
+      if (!data_ || !options_.explain_memory || (options_.shares_memory && options_.shares_memory())) throw;
+      live_.reset();
+      options_.explain_memory(settings_, data_->vocabulary());
+      throw;
+    }
+  }
+
+ private:
+  RunEnd train_and_finish() {
+    configure_torch(static_cast<int>(settings_.training.threads), settings_.training.tf32);
+    data_ = make_dataset(settings_.data, settings_.model.context, static_cast<uint64_t>(settings_.seed));
+    if (!spec_.moments_run.empty()) moments_ = read_moments(spec_.moments_run);
+    live_.emplace(settings_, data_->vocabulary(), options_.device, &moments_);
+    start(*live_);
+    write_file(spec_.folder / "settings.json", write_run_settings(settings_).dump(2) + '\n');
+    write_file(spec_.folder / "settings.toml", Settings::from_json(write_run_settings(settings_), "").toml());
+    write_file(spec_.folder / "cell.json",
+               Json{{"arm", spec_.arm}, {"cell", spec_.cell}, {"identity", spec_.identity}}.dump(2) + '\n');
+    begin_provenance();
+    const LoopResult loop = train_it();
+    if (loop.end == LoopEnd::interrupted) return RunEnd::interrupted;
+    if (loop.end == LoopEnd::not_finite)
+      return fail(fmt::format("step {}: the loss or its gradient is not finite", loop.step));
+    return finish();
+  }
+
+  void start(const LiveRun& run) const {
+    if (!spec_.parent_run.empty()) load_start(run, settings_.start, spec_.parent_run);
+  }
+  void begin_provenance() {
+    run_ = fs::exists(spec_.folder / "run.json") ? Json::parse(read_file(spec_.folder / "run.json"), nullptr, false)
+                                                 : Json();
+    const double before = run_.is_object() ? run_.value("seconds", 0.0) : 0;
+    const int64_t tokens = run_.is_object() ? run_.value("tokens", int64_t{0}) : 0;
+    run_ = provenance(options_.argv, device_name(options_.device), settings_.training.threads);
+    run_["data"] = {{"describe", data_->describe()}, {"hash", data_->hash()}};
+    run_["seconds"] = before;
+    run_["tokens"] = tokens;
+    write_run();
+  }
+  void write_run() const { write_file(spec_.folder / "run.json", run_.dump(2) + '\n'); }
+
+  LoopResult train_it() {
+    const auto fused = options_.fused ? live_->fused_weights() : nullptr;
+    run_["kernels"] = fused ? "fused" : "composition";
+    const TokenLosses losses = live_->training_losses(fused);
+    Trainer trainer(live_->parameters(), losses, settings_.training, static_cast<uint64_t>(settings_.seed), fused);
+    LoopHooks hooks;
+    hooks.complain = options_.say;
+    hooks.interrupted = interrupted;
+    hooks.progress = [this](const Progress& progress) {
+      claim_.beat({{"step", progress.step},
+                   {"steps", progress.steps},
+                   {"loss", progress.loss},
+                   {"tokens_per_sec", progress.tokens_per_second},
+                   {"seconds_left", progress.seconds_left}});
+      if (options_.progress) options_.progress(spec_, progress);
+    };
+    const LoopResult loop = train(trainer, losses, *data_, settings_.training, static_cast<uint64_t>(settings_.seed),
+                                  spec_.folder, options_.device, hooks);
+    run_["seconds"] = run_["seconds"].get<double>() + loop.seconds;
+    run_["tokens"] = run_["tokens"].get<int64_t>() + loop.tokens;
+    run_["peak_gpu_bytes"] = peak_bytes(options_.device);  // of the process
+    run_["runs_at_once"] = options_.jobs;
+    write_run();
+    return loop;
+  }
+
+  RunEnd fail(const std::string& reason) const {
+    write_file(spec_.folder / "FAILED", reason + '\n');
+    remove_checkpoints(spec_.folder);
+    options_.say(fmt::format("{} failed: {}", spec_.name(), reason));
+    return RunEnd::failed;
+  }
+
+  bool learns_without_gradient() const {
+    const Target target = target_named(settings_.target);
+    const auto none = [](const RoutingSettings& routing) {
+      return routing.selection.table.value().value("gradient", "") == "none";
+    };
+    return (target.attention && none(settings_.attention)) || (target.moe && none(settings_.moe));
+  }
+
+  RunEnd finish() {
+    const LiveRun fresh(settings_, data_->vocabulary(), options_.device, &moments_);
+    start(fresh);
+    const Displacement displacement = router_displacement(*live_, fresh);
+    if (!displacement.fault.empty() && !learns_without_gradient()) return fail(displacement.fault);
+    const int64_t k = options_.top_k > 0 ? options_.top_k : std::max<int64_t>(data_->context() / 8, 1);
+    const DeploymentResults deployed = deploy(*live_, *data_, k);
+    const Evaluation test = evaluate(live_->losses(), *data_,
+                                     {Split::test, settings_.training.batch / settings_.training.accumulate, 0,
+                                      static_cast<uint64_t>(settings_.seed)},
+                                     options_.device);
+    const Size size = size_of(settings_, data_->vocabulary());
+    const double bytes = data_->bytes_per_token(Split::valid);
+    Json health = Json::array();
+    for (const SiteHealth& site : deployed.health) health.push_back(to_json(site));
+    Json result = {{"val_loss", deployed.native.loss},
+                   {"test_loss", test.tokens > 0 ? Json(test.loss) : Json()},
+                   {"bits_per_byte", bytes > 0 ? Json(deployed.native.loss / std::log(2.0) / bytes) : Json()},
+                   {"val_tokens", deployed.native.tokens},
+                   {"evaluations", deployed.losses},
+                   {"top_k", k},
+                   {"mass_top_k", deployed.mass_top_k},
+                   {"mass_uniform", deployed.mass_uniform},
+                   {"health", health},
+                   {"router_displacement", displacement.relative},
+                   {"parameters", to_json(size.parameters)},
+                   {"flops_per_token", size.flops_per_token}};
+    write_tensors(deployed);
+    write_file(spec_.folder / "result.json", result.dump(2) + '\n');
+    run_["finished"] = utc_now();
+    write_run();
+    write_file(spec_.folder / "DONE", spec_.identity + '\n');
+    remove_checkpoints(spec_.folder);
+    return RunEnd::done;
+  }
+
+  void write_tensors(const DeploymentResults& deployed) const {
+    write_safetensors(spec_.folder / "weights.safetensors", named_tensors(live_->parameters()),
+                      {{"arm", spec_.arm}, {"target", settings_.target}, {"identity", spec_.identity}});
+    NamedTensors moments(deployed.moments.begin(), deployed.moments.end());
+    write_safetensors(spec_.folder / "moments.safetensors", moments);
+    const auto copy = [](const auto& values, at::ScalarType type) {
+      Tensor out = at::empty({static_cast<int64_t>(values.size())}, type);
+      std::memcpy(out.mutable_data_ptr(), values.data(), values.size() * sizeof(values[0]));
+      return out;
+    };
+    write_safetensors(spec_.folder / "documents.safetensors",
+                      {{"document", copy(deployed.native.documents, at::kLong)},
+                       {"loss_sum", copy(deployed.native.document_losses, at::kDouble)},
+                       {"tokens", copy(deployed.native.document_tokens, at::kLong)}});
+  }
+
+  const RunSpec& spec_;
+  Claim& claim_;
+  const RunnerOptions& options_;
+  const RunSettings& settings_;
+  std::shared_ptr<const Dataset> data_;
+  Moments moments_;
+  std::optional<LiveRun> live_;
+  Json run_;
+};
+
+}  // namespace
+
+bool is_closed(const RunSpec& run) {
+  return fs::exists(run.folder / "DONE") || fs::exists(run.folder / "FAILED");
+}
+
+RunEnd execute(const RunSpec& run, Claim& claim, const RunnerOptions& options) {
+  return Run(run, claim, options).execute();
+}
+
+}  // namespace absorb

@@ -1,0 +1,307 @@
+#include "studies/study/study.h"
+
+#include <array>
+#include <set>
+
+#include "core/error.h"
+
+namespace absorb {
+
+void fields(Fields& list, ContrastSpec& c) {
+  list.field("name", c.name, "What the contrast is called in every table.");
+  list.field("treatment", c.treatment, "The arm that should be better.");
+  list.field("control", c.control, "The arm it is compared with.");
+  list.field("primary", c.primary, "One of at most three contrasts that carry the study's verdict (Holm).");
+  list.field("positive_control", c.positive_control, "A planted effect: it may be decided with three seeds.");
+  list.field("deployment", c.deployment,
+             "The [[deployment]] under which both arms are evaluated; empty: as they were trained.");
+  list.field("margin_nats", c.margin_nats, {1e-9, 100}, "Differences within this margin count as a tie (TOST).");
+}
+
+void fields(Fields& list, DeploymentSpec& d) {
+  list.field("name", d.name, "What the deployment is called in every table.");
+  list.field("arms", d.arms, "Whose weights are deployed; empty: those of every arm.");
+  list.field("targets", d.targets, "In which targets; empty: in all.");
+  list.field("routes_of", d.routes_of,
+             "The arm whose trained routers stand in, a transplant; \"*\": every arm in turn, the whole matrix.");
+  list.field("seed", d.seed, {-1, 1LL << 53}, "The seed whose routers of `routes_of` stand in; -1: the run's own.");
+  list.field("step", d.step, {0, 100000000},
+             "The routers as they were after this step, which training.keep_weights kept; 0: at the end.");
+  list.field("random", d.random, {0, 1 << 20},
+             "Matched random routers stand in, this draw of them; 0: none. Draw 0 is every run's own swap.");
+  list.field("loop", d.loop, {"closed", "open", "both"},
+             "Whether each layer's router sees what the deployment did to the layers before (closed), or routings are "
+             "recorded from the native pass (open).");
+  list.field("hardening", d.hardening, "Also with the first r layers deployed alone, r = 0 to all.");
+}
+
+void fields(Fields& list, StudySettings& s) {
+  list.field("name", s.name, "Names the study's folder below --runs.");
+  list.field("question", s.question, "What the study asks, in a sentence.");
+  list.field("extends", s.extends, "A file whose tables this one is laid over, relative to this one.");
+  list.field("note", s.note, "Printed with every table and on the page, such as: a demonstration.");
+  list.field("targets", s.targets,
+             "What is routed, once for every arm: attention, moe, both. `dense` comes with every study.");
+  list.field("seeds", s.seeds, {0, 1LL << 53}, "One run of every arm for each; a seed is a pair across arms.");
+  list.field("match", s.match, {"none", "parameters", "active_flops"},
+             "What targets share with the dense model: total parameters, or forward operations per token.");
+  list.field("top_k", s.top_k, {0, 1 << 20}, "k of the concentration line; 0: an eighth of the context.");
+}
+
+namespace {
+
+bool plain_name(const std::string& name) {
+  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+                              std::string::npos;
+}
+
+// The file itself on top of what it extends, and that on top of what it extends in turn.
+Settings read_with_base(const Path& file, std::set<Path> seen = {}) {
+  require(std::filesystem::exists(file), "{}: there is no such study file", file.string());
+  require(seen.insert(std::filesystem::weakly_canonical(file)).second, "{}: extends itself", file.string());
+  Settings own = Settings::from_file(file);
+  const Settings study = own.table("study");
+  if (!study.has("extends")) return own;
+  require(study.value()["extends"].is_string(), "{}: `extends` must be a string", study.where("extends"));
+  const Path base = file.parent_path() / study.value()["extends"].get<std::string>();
+  require(std::filesystem::exists(base), "{}: extends {}, which doesn't exist", study.where("extends"), base.string());
+  Settings merged = read_with_base(base, seen);
+  merged.merge(own);
+  return merged;
+}
+
+// `routing.frozen = true` in TOML is already a table in a table; keys given as quoted strings with dots are cut here.
+Settings undotted(const Settings& table) {
+  Settings out;
+  bool first = true;
+  for (const auto& [key, value] : table.value().items()) {
+    Settings leaf = Settings::from_json(value, table.where(key)).under(key);
+    if (value.is_object()) leaf = table.table(key).under(key);
+    if (first)
+      out = leaf;
+    else
+      out.merge(leaf);
+    first = false;
+  }
+  return out;
+}
+
+void check_targets(const Settings& where, const std::string& key, const std::vector<std::string>& targets) {
+  for (const std::string& target : targets) {
+    require(target == "attention" || target == "moe" || target == "both",
+            "{}: unknown target \"{}\"; known: attention, moe, both (dense is the baseline of every study)",
+            where.where(key), target);
+    require(std::count(targets.begin(), targets.end(), target) == 1, "{}: target \"{}\" is named twice",
+            where.where(key), target);
+  }
+}
+
+std::vector<std::string> patterns(const Settings& table, const std::string& key) {
+  std::vector<std::string> out;
+  if (!table.has(key)) return out;
+  require(table.value()[key].is_array(), "{}: `{}` is an array of strings", table.where(key), key);
+  for (const Json& item : table.value()[key]) {
+    require(item.is_string(), "{}: `{}` is an array of strings", table.where(key), key);
+    out.push_back(item);
+  }
+  return out;
+}
+
+// `train = "all" | "routers" | "backbone" | [patterns]` as training.train has it.
+Json trained(const Settings& table) {
+  const Json& value = table.value()["train"];
+  if (!value.is_string()) return patterns(table, "train");
+  require(value == "all" || value == "routers" || value == "backbone",
+          "{}: `train` is \"all\", \"routers\", \"backbone\" or an array of patterns but got {}", table.where("train"),
+          value.dump());
+  return value == "all" ? Json::array() : Json::array({value});
+}
+
+ArmSpec read_arm(const Settings& table) {
+  ArmSpec arm;
+  require(table.has("name") && table.value()["name"].is_string(), "{}: this arm needs a `name`", table.where());
+  arm.name = table.value()["name"];
+  require(plain_name(arm.name), "{}: an arm's name is made of letters, digits, - and _ but got \"{}\"",
+          table.where("name"), arm.name);
+  require(arm.name != "dense", "{}: the arm \"dense\" comes with every study; choose another name",
+          table.where("name"));
+  if (table.has("targets")) {
+    require(table.value()["targets"].is_array(), "{}: `targets` must be an array of strings", table.where("targets"));
+    for (const Json& target : table.value()["targets"]) {
+      require(target.is_string(), "{}: `targets` must be an array of strings", table.where("targets"));
+      arm.targets.push_back(target);
+    }
+    check_targets(table, "targets", arm.targets);
+  }
+  if (table.has("from")) {
+    require(table.value()["from"].is_string(), "{}: `from` names an arm", table.where("from"));
+    arm.from = table.value()["from"];
+  }
+  arm.reinitialise = patterns(table, "reinitialise");
+  require(arm.reinitialise.empty() || !arm.from.empty(), "{}: `reinitialise` means nothing without `from`",
+          table.where("reinitialise"));
+  Settings rest = table;
+  for (const char* key : {"name", "targets", "from", "train", "reinitialise"}) rest.erase(key);
+  arm.overrides = undotted(rest);
+  if (table.has("train"))
+    arm.overrides.merge(Settings::from_json(trained(table), table.where("train")).under("training.train"));
+  return arm;
+}
+
+// The arms as a graph: every `from` and `moments_of` names another arm, and none waits for itself.
+void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpec>& arms) {
+  std::map<std::string, std::set<std::string>> parents = {{"dense", {}}};
+  for (const ArmSpec& arm : arms) {
+    parents[arm.name];
+    if (!arm.from.empty()) parents[arm.name].insert(arm.from);
+    const Settings routing = arm.overrides.table("routing");
+    for (const Settings& table : {routing, routing.table("attention"), routing.table("moe")})
+      if (table.has("moments_of") && table.value()["moments_of"].is_string())  // otherwise its reader complains
+        if (const std::string of = table.value()["moments_of"]; !of.empty()) parents[arm.name].insert(of);
+  }
+  for (std::size_t i = 0; i < arms.size(); ++i)
+    for (const std::string& parent : parents[arms[i].name]) {
+      std::vector<std::string> known;
+      for (const auto& [name, above] : parents) known.push_back(name);
+      require(parents.contains(parent),
+              "{}: arm \"{}\" needs \"{}\" (`from` or `moments_of`), which is no arm; arms: {}",
+              tables[i].where("from"), arms[i].name, parent, join(known));
+    }
+  std::set<std::string> done = {"dense"};
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const auto& [name, above] : parents)
+      if (!done.contains(name) && std::includes(done.begin(), done.end(), above.begin(), above.end()))
+        moved = done.insert(name).second;
+  }
+  for (std::size_t i = 0; i < arms.size(); ++i)
+    require(done.contains(arms[i].name),
+            "{}: arm \"{}\" waits for itself: its `from` or `moments_of` makes a cycle ({})", tables[i].where("from"),
+            arms[i].name, join({parents[arms[i].name].begin(), parents[arms[i].name].end()}));
+}
+
+AxisSpec read_axis(const Settings& table) {
+  for (const auto& [key, value] : table.value().items())
+    require(key == "key" || key == "values" || key == "labels",
+            "{}: unknown key `{}`; an axis has `key`, `values` and maybe `labels`", table.where(key), key);
+  require(table.has("key") && table.value()["key"].is_string(),
+          "{}: this axis needs a `key`, such as "
+          "\"routing.router.rank\"",
+          table.where());
+  require(table.has("values") && table.value()["values"].is_array() && !table.value()["values"].empty(),
+          "{}: this axis needs `values`, an array", table.where());
+  AxisSpec axis{table.value()["key"], {}, patterns(table, "labels")};
+  for (const Json& value : table.value()["values"]) {
+    require(std::find(axis.values.begin(), axis.values.end(), value) == axis.values.end(),
+            "{}: the value {} stands twice", table.where("values"), value.dump());
+    axis.values.push_back(value);
+  }
+  if (axis.labels.empty())
+    for (const Json& value : axis.values)
+      axis.labels.push_back(value.is_string() ? value.get<std::string>() : value.dump());
+  require(axis.labels.size() == axis.values.size(), "{}: {} labels for {} values", table.where("labels"),
+          axis.labels.size(), axis.values.size());
+  return axis;
+}
+
+DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>& arms) {
+  Settings rest = table;
+  rest.erase("routing");
+  DeploymentSpec d = read_settings<DeploymentSpec>(rest);
+  d.routing = undotted(table.table("routing"));
+  require(plain_name(d.name), "{}: a deployment's `name` is made of letters, digits, - and _ but got \"{}\"",
+          table.where("name"), d.name);
+  check_targets(table, "targets", d.targets);
+  std::vector<std::string> known = {"dense"};
+  for (const ArmSpec& arm : arms) known.push_back(arm.name);
+  for (const std::string& arm : d.arms)
+    require(std::find(known.begin(), known.end(), arm) != known.end(),
+            "{}: deployment \"{}\" names no arm: \"{}\"; arms: {}", table.where("arms"), d.name, arm, join(known));
+  require(d.routes_of.empty() || d.routes_of == "*" ||
+              std::find(known.begin() + 1, known.end(), d.routes_of) != known.end(),
+          "{}: deployment \"{}\": routes_of names no arm: \"{}\"; arms: {}", table.where("routes_of"), d.name,
+          d.routes_of, join({known.begin() + 1, known.end()}));
+  require(d.seed < 0 || !d.routes_of.empty(), "{}: deployment \"{}\": `seed` means nothing without `routes_of`",
+          table.where("seed"), d.name);
+  require(d.random == 0 || (d.routes_of.empty() && d.step == 0),
+          "{}: deployment \"{}\": random routers are no trained ones: leave `random`, or `routes_of` and `step`, out",
+          table.where("random"), d.name);
+  return d;
+}
+
+void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
+  int64_t primary = 0;
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < study.contrasts.size(); ++i) {
+    const ContrastSpec& c = study.contrasts[i];
+    require(!c.name.empty(), "{}: this contrast needs a `name`", tables[i].where());
+    require(names.insert(c.name).second, "{}: two contrasts are called \"{}\"", tables[i].where("name"), c.name);
+    std::vector<std::string> arms = {"dense"};
+    for (const ArmSpec& arm : study.arms) arms.push_back(arm.name);
+    for (const auto& [key, arm] : {std::pair{"treatment", c.treatment}, std::pair{"control", c.control}})
+      require(std::find(arms.begin(), arms.end(), arm) != arms.end(),
+              "{}: contrast \"{}\": its {} names no arm: \"{}\"; arms: {}", tables[i].where(key), c.name, key, arm,
+              join(arms));
+    require(c.treatment != c.control, "{}: contrast \"{}\" compares \"{}\" with itself", tables[i].where("control"),
+            c.name, c.control);
+    std::vector<std::string> deployments;
+    for (const DeploymentSpec& deployment : study.deployments) deployments.push_back(deployment.name);
+    require(c.deployment.empty() || std::count(deployments.begin(), deployments.end(), c.deployment) > 0,
+            "{}: contrast \"{}\": deployment \"{}\" isn't one of this study's: {}", tables[i].where("deployment"),
+            c.name, c.deployment, deployments.empty() ? "it has none" : join(deployments));
+    primary += c.primary;
+  }
+  require(primary <= 3, "{}: {} primary contrasts; at most 3 can carry a verdict", study.file.string(), primary);
+}
+
+// What describes the study rather than a run.
+constexpr std::array own_tables = {"study", "arm", "axis", "contrast", "deployment", "compensation"};
+
+}  // namespace
+
+Study read_study(const Path& file, const std::vector<std::string>& sets) {
+  Settings all = read_with_base(file);
+  Study study;
+  study.file = file;
+  for (const std::string& set : sets) {
+    const Settings assigned = Settings::from_assignment(set);
+    all.merge(assigned);
+    study.last.merge(assigned);
+  }
+  for (const char* key : own_tables) study.last.erase(key);
+  const Settings own = all.table("study");
+  require(all.has("study"), "{}: holds no [study]: it can be extended, but not run", file.string());
+  study.settings = read_settings<StudySettings>(own);
+  StudySettings& s = study.settings;
+  require(plain_name(s.name), "{}: study.name is made of letters, digits, - and _ but got \"{}\"", own.where("name"),
+          s.name);
+  require(!s.seeds.empty(), "{}: no seeds: write study.seeds = [1, 2, 3]", own.where("seeds"));
+  for (const int64_t seed : s.seeds)
+    require(std::count(s.seeds.begin(), s.seeds.end(), seed) == 1, "{}: seed {} is repeated", own.where("seeds"), seed);
+  check_targets(own, "targets", s.targets);
+
+  std::set<std::string> names;
+  for (const Settings& table : all.tables("arm")) {
+    study.arms.push_back(read_arm(table));
+    require(names.insert(study.arms.back().name).second, "{}: arm \"{}\" is repeated", table.where("name"),
+            study.arms.back().name);
+  }
+  check_parents(all.tables("arm"), study.arms);
+  for (const Settings& table : all.tables("axis")) study.axes.push_back(read_axis(table));
+  std::set<std::string> deployed = {"native", "swap", "swap_attention", "swap_moe", "oracle_top_k", "random_top_k"};
+  for (const Settings& table : all.tables("deployment")) {
+    study.deployments.push_back(read_deployment(table, study.arms));
+    require(deployed.insert(study.deployments.back().name).second,
+            "{}: deployment \"{}\" is repeated, or has the name of one that comes with every run", table.where("name"),
+            study.deployments.back().name);
+  }
+  for (const Settings& table : all.tables("contrast")) study.contrasts.push_back(read_settings<ContrastSpec>(table));
+  check_contrasts(study, all.tables("contrast"));
+  study.compensation = read_settings<CompensationSettings>(all.table("compensation"));
+  require_sensible(study.compensation, file.string());
+  for (const char* key : own_tables) all.erase(key);
+  study.base = all;
+  return study;
+}
+
+}  // namespace absorb

@@ -1,0 +1,78 @@
+// A study file, read: arms x targets x axis cells x seeds, and the contrasts that were planned before the first step.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compensation/subject/settings.h"
+#include "core/settings.h"
+
+namespace absorb {
+
+struct ArmSpec {
+  std::string name;
+  Settings overrides = {};                // dotted keys of [[arm]], without name and targets
+  std::vector<std::string> targets = {};  // empty: every target of the study
+  std::string from = {};                  // the arm whose weights it starts from, or empty
+  std::vector<std::string> reinitialise = {};
+};
+
+struct AxisSpec {
+  std::string key;                  // dotted: "routing.router.rank"
+  std::vector<Json> values;         // each makes a cell
+  std::vector<std::string> labels;  // what the cells are called; one for each value
+};
+
+struct ContrastSpec {
+  std::string name, treatment, control;
+  bool primary = false;
+  bool positive_control = false;  // planted: may decide with three seeds
+  double margin_nats = 0.02;      // of the equivalence test
+  std::string deployment;         // the [[deployment]] that both arms are evaluated under; empty: as they were trained
+};
+void fields(Fields& list, ContrastSpec& contrast);
+
+/// Another routing that trained runs are evaluated under, without training (docs/science.md section 4, swap-in).
+struct DeploymentSpec {
+  std::string name;
+  std::vector<std::string> arms, targets;  // empty: every routed one
+  Settings routing;                        // overrides of [routing]
+  std::string routes_of;                   // the arm whose trained routers stand in, or "*": every arm in turn
+  int64_t seed = -1;                       // of routes_of; -1: the run's own
+  int64_t step = 0;                        // the routers as they were then (training.keep_weights); 0: at the end
+  int64_t random = 0;                      // matched random routers instead, draw number; 0: none
+  std::string loop = "closed";             // "open": routings recorded from the native pass; "both"
+  bool hardening = false;                  // also with the first r layers alone, r = 0 ... layers
+};
+void fields(Fields& list, DeploymentSpec& deployment);
+
+struct StudySettings {
+  std::string name, question, extends, note;
+  std::vector<std::string> targets = {"attention", "moe"};
+  std::vector<int64_t> seeds;
+  std::string match = "parameters";  // "none", "parameters", "active_flops"
+  int64_t top_k = 0;                 // k of the concentration line; 0: context / 8
+};
+void fields(Fields& list, StudySettings& study);
+
+struct Study {
+  Path file;
+  StudySettings settings;
+  Settings base;  // [model], [routing], [data], [training]: extends, then the study, then --set
+  std::vector<ArmSpec> arms;
+  std::vector<AxisSpec> axes;
+  std::vector<ContrastSpec> contrasts;
+  std::vector<DeploymentSpec> deployments;
+  CompensationSettings compensation;
+  Settings last;  // --set: laid over arms and axes too
+};
+
+/// The arms of target both by which of their routers learn: first letter the attention router's, second the experts'.
+struct TwoByTwo {
+  std::string ll, rl, lr, rr;
+};
+
+/// Reads and checks a study file with what it extends (paths are relative to the file), `sets` laid on last.
+Study read_study(const Path& file, const std::vector<std::string>& sets = {});
+
+}  // namespace absorb

@@ -1,0 +1,133 @@
+#include "studies/subject/measure_run.h"
+
+#include <map>
+
+#include "compensation/measures/measures.h"
+#include "core/error.h"
+#include "studies/subject/subject.h"
+
+namespace absorb {
+namespace {
+
+// A finished run's weights don't change: whoever looks at the progress several times a second must not read them again.
+std::string weights_of(const RunSpec* run) {
+  static std::map<Path, std::string> known;
+  if (run == nullptr) return "";
+  std::string& hash = known[run->folder];
+  if (hash.empty()) hash = hash_hex(read_file(run->folder / "weights.safetensors"));
+  return hash;
+}
+
+// Which measures are asked for changes none of them.
+CompensationSettings without_measures(CompensationSettings settings) {
+  settings.measures.clear();
+  return settings;
+}
+
+// What a finished measurement was made from: the same request needs no second look at the subject.
+std::string request_hash(const RunSpec& run, const DriftPair& pair, const MeasureRequest& request,
+                         const std::string& measure) {
+  const bool drifts = measure == "drift";
+  return hash_hex(Json{{"run", run.identity},
+                       {"weights", weights_of(&run)},
+                       {"paired", drifts ? weights_of(pair.paired) : ""},
+                       {"same", drifts ? weights_of(pair.same) : ""},
+                       {"settings", write_settings(without_measures(request.settings))},
+                       {"layers", request.layers},
+                       {"device", c10::DeviceTypeName(request.device.type())}}
+                      .dump());
+}
+
+Json read_made(const RunSpec& run) {
+  const Path file = compensation_folder(run.folder) / "made.json";
+  if (!std::filesystem::exists(file)) return Json::object();
+  const Json made = Json::parse(read_file(file), nullptr, false);
+  return made.is_object() ? made : Json::object();
+}
+
+const RunSpec* find_run(const RunPlan& plan, const std::string& arm, const RunSpec& like) {
+  for (const RunSpec& run : plan.runs)
+    if (run.arm == arm && run.settings.target == like.settings.target && run.settings.seed == like.settings.seed &&
+        run.cell == like.cell)
+      return &run;
+  return nullptr;
+}
+
+std::string default_pair(const Study& study, const std::string& arm) {
+  for (const ContrastSpec& contrast : study.contrasts)
+    if (contrast.treatment == arm) return contrast.control;
+  return "";
+}
+
+void require_finished(const RunSpec& run) {
+  require(std::filesystem::exists(run.folder / "DONE"), "{}: isn't finished: finish it with `absorb run` first",
+          run.folder.string());
+}
+
+}  // namespace
+
+DriftPair drift_pair(const Study& study, const RunPlan& plan, const RunSpec& run) {
+  const CompensationSettings& settings = study.compensation;
+  const std::string paired = settings.paired.empty() ? default_pair(study, run.arm) : settings.paired;
+  const std::string same = settings.same.empty() ? paired + "2" : settings.same;
+  DriftPair pair;
+  pair.paired = find_run(plan, paired, run);
+  if (pair.paired == nullptr) {
+    pair.missing = paired.empty() ? fmt::format("no contrast treats arm {}, so that drift has no other arm", run.arm)
+                                  : fmt::format("arm {} has no such run to measure drift from", paired);
+    return pair;
+  }
+  pair.same = find_run(plan, same, run);
+  if (pair.same == nullptr)
+    pair.missing = fmt::format("there is no arm {} (another draw of {}), so that drift has no unit", same, paired);
+  return pair;
+}
+
+std::string arm_label(const RunSpec& run) {
+  std::string label = run.arm;
+  for (const auto& [key, value] : run.cell) label += "." + value;
+  return label;
+}
+
+std::vector<std::string> open_measures(const RunSpec& run, const DriftPair& pair, const MeasureRequest& request) {
+  require_finished(run);
+  const Json made = read_made(run);
+  std::vector<std::string> open;
+  for (const std::string& measure : request.measures) {
+    measure_named(measure);
+    if (!std::filesystem::exists(measurement_file(run.folder, measure)) ||
+        made.value(measure, "") != request_hash(run, pair, request, measure))
+      open.push_back(measure);
+  }
+  return open;
+}
+
+void measure_run(const RunSpec& run, const DriftPair& pair, const MeasureRequest& request,
+                 const std::function<void(const std::string&, int64_t, int64_t)>& progress) {
+  const std::vector<std::string> open = open_measures(run, pair, request);
+  if (open.empty()) return;
+  const SubjectOptions options{request.device, request.settings.batch};
+  const auto subject = make_subject(run, options);
+  for (const std::string& measure : open) {
+    const bool drifts = measure == "drift";
+    for (const RunSpec* other : {pair.paired, pair.same})
+      if (drifts && other != nullptr) require_finished(*other);
+    const auto paired = drifts && pair.paired != nullptr ? make_subject(*pair.paired, options) : nullptr;
+    const auto same = drifts && pair.same != nullptr ? make_subject(*pair.same, options) : nullptr;
+    MeasureContext context{compensation_folder(run.folder) / "cells", request.layers, {}, paired.get(), same.get()};
+    context.progress = [&](std::string_view next, int64_t done, int64_t total) {
+      progress(fmt::format("{}: {}", measure, next), done, total);
+    };
+    Measurement measured = measure_named(measure)(*subject, request.settings, context);
+    measured.arm = arm_label(run);
+    measured.target = run.settings.target;
+    measured.seed = run.settings.seed;
+    if (drifts && !pair.missing.empty()) measured.notes.push_back(pair.missing);
+    save_measurement(measurement_file(run.folder, measure), measured);
+    Json made = read_made(run);
+    made[measure] = request_hash(run, pair, request, measure);
+    write_file(compensation_folder(run.folder) / "made.json", made.dump(1) + "\n");
+  }
+}
+
+}  // namespace absorb

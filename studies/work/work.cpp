@@ -1,0 +1,79 @@
+#include "studies/work/work.h"
+
+#include <algorithm>
+
+#include "studies/run/deployment.h"
+#include "studies/run/interrupt.h"
+#include "studies/work/crew.h"
+#include "studies/work/processes.h"
+
+namespace absorb {
+namespace {
+
+WorkResult tally(const RunPlan& plan) {
+  WorkResult result;
+  for (const RunSpec& run : plan.runs) {
+    if (std::filesystem::exists(run.folder / "DONE"))
+      ++result.done;
+    else if (std::filesystem::exists(run.folder / "FAILED"))
+      ++result.failed;
+    else
+      ++result.open;
+  }
+  result.interrupted = interrupted();
+  return result;
+}
+
+std::vector<ActiveRun> active_runs(const RunPlan& plan) {
+  std::vector<ActiveRun> active;
+  for (const RunSpec& run : plan.runs) {
+    const bool closed = is_closed(run);
+    if (closed && open_deployments(run).empty()) continue;
+    const auto claim = live_claim(run.folder);
+    if (!claim) continue;
+    if (closed) {
+      active.push_back(deploying(run));
+      continue;
+    }
+    const Json p = claim->value("progress", Json::object());
+    active.push_back({run.name(), p.value("step", int64_t{0}), p.value("steps", int64_t{0}), p.value("loss", 0.0),
+                      p.value("tokens_per_sec", 0.0), p.value("seconds_left", 0.0)});
+  }
+  return active;
+}
+
+// Runs that need training or deploying.
+int64_t unfinished_runs(const RunPlan& plan) {
+  return std::count_if(plan.runs.begin(), plan.runs.end(),
+                       [](const RunSpec& run) { return !is_closed(run) || !open_deployments(run).empty(); });
+}
+
+// Worker processes train; this one shows how far they are and passes signals on.
+void supervise(const RunPlan& plan, const WorkOptions& options) {
+  Display display(static_cast<int64_t>(plan.runs.size()), closed_runs(plan));
+  run_workers(options.worker_argv, std::min(options.jobs, unfinished_runs(plan)),
+              [&] { display.update(active_runs(plan), closed_runs(plan)); });
+}
+
+void work_on_threads(const RunPlan& plan, const WorkOptions& options) {
+  const bool together = share_switches(plan);
+  if (!together)
+    std::fputs("one run at a time: runs differ in training.threads or training.tf32, which hold for a whole process\n",
+               stderr);
+  Crew(plan, options).work(together ? std::clamp<int64_t>(unfinished_runs(plan), 1, options.jobs) : 1);
+}
+
+}  // namespace
+
+WorkResult work(const RunPlan& plan, const WorkOptions& options) {
+  catch_interrupts(options.worker);
+  if (options.worker || options.jobs == 1)
+    Crew(plan, options).work(1);
+  else if (options.threads)
+    work_on_threads(plan, options);
+  else
+    supervise(plan, options);
+  return tally(plan);
+}
+
+}  // namespace absorb

@@ -1,0 +1,197 @@
+// A trained run as a subject of compensation: what it answers must be the model's, and nothing that is asked may change
+// it.
+#include <torch/types.h>
+
+#include <cmath>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "studies/subject/subject.h"
+#include "tests/studies/command/command_fixture.h"
+
+namespace absorb {
+namespace {
+
+class StudySubject : public testing::CommandTest {
+ protected:
+  static constexpr int64_t examples_count = 12;
+
+  /// Trains a study of all three targets and opens one of its runs.
+  std::unique_ptr<Subject> subject(const std::string& target) {
+    const Path file = folder / "study.toml";
+    if (!std::filesystem::exists(file)) {
+      three_targets("[routing.moe]\nselection = { type = \"top_k\", k = 2, weight = \"softmax_kept\" }\n");
+      EXPECT_EQ(run(run_arguments(file)).status, 0);
+    }
+    for (const RunSpec& spec : plan_runs(read_study(file), folder / "runs").runs)
+      if (spec.arm == "learned" && spec.settings.target == target) return make_subject(spec, {});
+    throw std::runtime_error("no run of " + target);
+  }
+
+  static std::vector<int64_t> examples() {
+    std::vector<int64_t> list(examples_count);
+    for (std::size_t i = 0; i < list.size(); ++i) list[i] = static_cast<int64_t>(i);
+    return list;
+  }
+};
+
+Group group_of(const Subject& subject, Part part, int64_t layer) {
+  Group group{std::string(to_string(part)), {}};
+  for (const Component& c : subject.components())
+    if (c.part == part && c.layer == layer) group.components.push_back(c);
+  return group;
+}
+
+/// The disturbed router, or the first component of a part.
+Disturbance disturbance_of(const Subject& subject, Part part, double dose) {
+  return {group_of(subject, part, 0).components, 1, dose};
+}
+
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+TEST_F(StudySubject, IsLeftAsItWas) {
+  for (const char* target : {"attention", "moe", "both"}) {
+    const auto s = subject(target);
+    const std::vector<int64_t> list = examples();
+    const std::vector<double> before = s->losses(list, {});
+    const Part router = std::string(target) == "moe" ? Part::expert_router : Part::attention_router;
+    const std::vector<Group> groups = {group_of(*s, Part::q, 1), group_of(*s, router, 0)};
+    for (const Part disturbed : {router, Part::v, Part::embedding}) {
+      Disturbance d{group_of(*s, disturbed, disturbed == Part::embedding ? -1 : 0).components, 1, 0.5};
+      ASSERT_FALSE(d.components.empty());
+      EXPECT_NE(s->losses(list, d), before);
+      s->adapt(d, {{groups[1].components}, {2}, 0, 0}, list);
+      s->adapt(d, {{groups[0].components, groups[1].components}, {1, 3}, 16, 3}, list);
+      s->gradients(groups, d, list);
+    }
+    s->example_gradients(groups, list, 8);
+    s->hessian_products(groups, 0, at::ones({s->numbers(groups[0].components[0])}), list);
+    s->direct_effects(1, list);
+    EXPECT_EQ(s->losses(list, {}), before) << target;
+  }
+}
+
+TEST_F(StudySubject, AdaptsNothingInNoStepsAndTheSameTwice) {
+  const auto s = subject("both");
+  const std::vector<int64_t> list = examples();
+  for (const double dose : {0.5, 1.0}) {
+    const Disturbance d = disturbance_of(*s, Part::attention_router, dose);
+    const std::vector<Component> trained = group_of(*s, Part::expert, 1).components;
+    const Adapted once = s->adapt(d, {{trained}, {0, 5}, 32, 1}, list),
+                  twice = s->adapt(d, {{trained}, {0, 5}, 32, 1}, list);
+    ASSERT_EQ(once.losses.size(), 2U);
+    EXPECT_EQ(once.losses[0], s->losses(list, d));
+    EXPECT_EQ(once.losses, twice.losses);
+    EXPECT_NE(once.losses[1], once.losses[0]);
+    EXPECT_NE(s->adapt(d, {{trained}, {0, 5}, 32, 2}, list).losses, once.losses);  // another subspace
+  }
+}
+
+TEST_F(StudySubject, RecoversDamage) {
+  const auto s = subject("attention");
+  const std::vector<int64_t> list = examples();
+  const Group tables = group_of(*s, Part::embedding, -1);
+  const Disturbance noise{tables.components, 1, 10};
+  const double base = mean(s->losses(list, {})), damaged = mean(s->losses(list, noise));
+  ASSERT_GT(damaged, base + 0.05);
+  for (const int64_t dimension : {0, 64}) {
+    const Adapted adapted = s->adapt(noise, {{tables.components}, {5, 60}, dimension, 1}, list);
+    EXPECT_LT(mean(adapted.losses[1]), mean(adapted.losses[0])) << dimension;
+    EXPECT_LT(mean(adapted.losses[1]), damaged - 0.02 * (damaged - base)) << dimension;
+  }
+}
+
+TEST_F(StudySubject, DoesMoreDamageAtALargerDose) {
+  for (const char* target : {"attention", "moe"}) {
+    const auto s = subject(target);
+    const Part router = std::string(target) == "moe" ? Part::expert_router : Part::attention_router;
+    const std::vector<int64_t> list = examples();
+    EXPECT_EQ(s->losses(list, disturbance_of(*s, router, 0)), s->losses(list, {}));
+    EXPECT_EQ(s->losses(list, {{}, 7, 1.0}), s->losses(list, {}));
+    // Replaced items stay replaced: at a share near 1 almost everything is as if swapped whole.
+    const double base = mean(s->losses(list, {}));
+    const auto cost = [&](double dose) { return mean(s->losses(list, disturbance_of(*s, router, dose))) - base; };
+    EXPECT_NEAR(cost(0.999), cost(1), 0.1 * std::abs(cost(1)));
+    EXPECT_GT(std::abs(cost(1)), std::abs(cost(0.1)));
+    EXPECT_NE(s->losses(list, {group_of(*s, router, 0).components, 2, 1}),
+              s->losses(list, {group_of(*s, router, 0).components, 1, 1}));
+  }
+}
+
+TEST_F(StudySubject, GradientsAreMeansOfThoseOfExamples) {
+  for (const char* target : {"attention", "both"}) {
+    const auto s = subject(target);
+    const std::vector<int64_t> list = examples();
+    std::vector<Group> groups = {group_of(*s, Part::q, 0), group_of(*s, Part::norm, 1), group_of(*s, Part::o, 1),
+                                 group_of(*s, Part::embedding, -1)};
+    const auto rows = s->example_gradients(groups, list, 0);
+    const auto means = s->gradients(groups, {}, list);
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      int64_t numbers = 0;
+      for (const Component& c : groups[g].components) numbers += s->numbers(c);
+      EXPECT_EQ(rows[g].size(0), examples_count);
+      EXPECT_EQ(rows[g].size(1), numbers);
+      EXPECT_TRUE(at::allclose(rows[g].mean(0), means[g], 1e-3, 1e-6)) << target << " " << groups[g].name;
+      EXPECT_EQ(s->example_gradients({groups.data() + g, 1}, list, 16)[0].size(1), 16);
+    }
+  }
+}
+
+/// H v by central differences of gradients: weights are moved by a disturbance, whose direction is known.
+TEST_F(StudySubject, HessianProductsEqualDifferencesOfGradients) {
+  for (const char* target : {"attention", "moe", "both"}) {
+    const auto s = subject(target);
+    const std::vector<int64_t> list = examples();
+    const Part routed = std::string(target) == "moe" ? Part::expert_router : Part::attention_router;
+    const std::vector<Group> groups = {group_of(*s, Part::v, 0), group_of(*s, Part::k, 1), group_of(*s, routed, 0),
+                                       group_of(*s, Part::norm, -1)};
+    const Tensor values = s->values(groups[0]);
+    // Subject: dose x root mean square x normal draw is added. The opposite sign is a negative dose.
+    const RandomKey key{stream_key(5, "disturbance/" + to_string(groups[0].components[0])), {}};
+    const Tensor v = gauss(key, {values.numel()}, at::kCPU) * values.square().mean().sqrt();
+    const double step = 2e-3;
+    const auto up = s->gradients(groups, {groups[0].components, 5, step}, list);
+    const auto down = s->gradients(groups, {groups[0].components, 5, -step}, list);
+    const auto products = s->hessian_products(groups, 0, v, list);
+    double largest = 0;
+    for (const Tensor& product : products) largest = std::max(largest, product.norm().item<double>());
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const Tensor differences = (up[g] - down[g]) / (2 * step);
+      const double size = products[g].norm().item<double>();
+      EXPECT_GT(size, 0) << target << " " << groups[g].name;
+      EXPECT_LT((differences - products[g]).norm().item<double>(), 0.03 * size + 1e-3 * largest)
+          << target << " " << groups[g].name;
+    }
+  }
+}
+
+TEST_F(StudySubject, DirectEffectsAddUpToTheLogit) {
+  const auto s = subject("both");
+  const std::vector<int64_t> list = examples();
+  const std::vector<Group> writers = s->writers();
+  ASSERT_EQ(writers.size(), 5U);
+  EXPECT_EQ(writers[1].name, "0.o");
+  EXPECT_EQ(writers[4].name, "1.expert");
+  const Tensor clean = s->direct_effects(std::nullopt, list);
+  EXPECT_EQ(clean.sizes(), (std::vector<int64_t>{5, examples_count}));
+  const Tensor ablated = s->direct_effects(1, list);
+  EXPECT_TRUE(at::equal(ablated[0], clean[0]));   // what comes before can't change
+  EXPECT_FALSE(at::equal(ablated[2], clean[2]));  // what comes after does
+  EXPECT_FALSE(at::equal(ablated[1], clean[1]));
+  // The last writer changes nothing but itself.
+  const Tensor last = s->direct_effects(4, list);
+  for (int64_t w = 0; w < 4; ++w) EXPECT_TRUE(at::equal(last[w], clean[w])) << w;
+}
+
+TEST_F(StudySubject, RefusesARunThatIsNotFinished) {
+  const auto s = subject("moe");
+  std::filesystem::remove(folder / "runs/s/learned.moe/seed-1/DONE");
+  EXPECT_THROW(subject("moe"), UserError);
+}
+
+}  // namespace
+}  // namespace absorb

@@ -1,0 +1,135 @@
+#include "training/data/dataset.h"
+
+#include <torch/types.h>
+
+#include <map>
+#include <set>
+
+#include "tests/training/data/data_fixture.h"
+
+namespace absorb {
+namespace {
+
+class TrainingDataset : public DataFixture {
+ protected:
+  /// Tokens 0, 1, 2, ... so that a window shows where it was cut.
+  DataSettings counting(int train, int valid) const {
+    const auto count_to = [](int count) {
+      std::vector<uint16_t> ids;
+      for (int i = 0; i < count; ++i) ids.push_back(static_cast<uint16_t>(i));
+      return ids;
+    };
+    DataSettings data;
+    data.type = "tokens";
+    data.vocabulary = 1000;
+    data.train = put_ids("train.bin", count_to(train));
+    data.valid = put_ids("valid.bin", count_to(valid));
+    return data;
+  }
+};
+
+TEST_F(TrainingDataset, BatchesAreAPureFunctionOfSeedStepAndRow) {
+  const auto data = make_dataset(counting(1000, 100), 8, 0);
+  const Batch batch = data->batch(1, 7, 16);
+  EXPECT_EQ(batch.tokens.sizes(), (std::vector<int64_t>{16, 8}));
+  EXPECT_TRUE(at::equal(batch.targets, batch.tokens + 1));
+  EXPECT_TRUE(at::equal(make_dataset(counting(1000, 100), 8, 0)->batch(1, 7, 16).tokens, batch.tokens));
+  const Batch first = data->batch(1, 7, 10, 0), second = data->batch(1, 7, 6, 10);
+  EXPECT_TRUE(at::equal(at::cat({first.tokens, second.tokens}), batch.tokens));
+  EXPECT_TRUE(at::equal(at::cat({first.targets, second.targets}), batch.targets));
+  EXPECT_FALSE(at::equal(data->batch(1, 8, 16).tokens, batch.tokens));
+  EXPECT_FALSE(at::equal(data->batch(2, 7, 16).tokens, batch.tokens));
+}
+
+TEST_F(TrainingDataset, EveryPlaceIsDrawnAndNoneBeyondTheEnd) {
+  const auto data = make_dataset(counting(20, 100), 8, 0);
+  std::map<int64_t, int> seen;
+  const Tensor starts = data->batch(1, 0, 4800).tokens.select(1, 0).contiguous();
+  for (int64_t i = 0; i < starts.numel(); ++i) ++seen[starts.const_data_ptr<int64_t>()[i]];
+  EXPECT_EQ(seen.size(), 12u);  // 20 tokens, 9 in a window with its last target
+  EXPECT_EQ(seen.rbegin()->first, 11);
+  for (const auto& [start, count] : seen) EXPECT_NEAR(count, 400, 100) << start;  // 5 sd
+}
+
+TEST_F(TrainingDataset, EvaluationCountsEveryTokenOnce) {
+  const auto data = make_dataset(counting(1000, 30), 8, 0);
+  ASSERT_EQ(data->evaluation_batches(Split::valid, 3), 2);  // 29 targets, 4 chunks
+  EXPECT_EQ(data->evaluation_batches(Split::test, 3), 0);
+  std::vector<int64_t> targets;
+  for (int64_t index = 0; index < 2; ++index) {
+    const Batch batch = data->evaluation(Split::valid, index, 3);
+    EXPECT_EQ(batch.tokens.sizes(), (std::vector<int64_t>{3, 8}));
+    const Tensor counted = batch.targets >= 0;
+    EXPECT_TRUE(at::equal(batch.targets.masked_select(counted), (batch.tokens + 1).masked_select(counted)));
+    const Tensor kept = batch.targets.masked_select(counted);
+    targets.insert(targets.end(), kept.const_data_ptr<int64_t>(), kept.const_data_ptr<int64_t>() + kept.numel());
+  }
+  std::vector<int64_t> expected;
+  for (int64_t i = 1; i < 30; ++i) expected.push_back(i);
+  EXPECT_EQ(targets, expected);
+}
+
+TEST_F(TrainingDataset, DocumentIdsBelongToTargets) {
+  DataSettings settings = counting(1000, 30);
+  settings.valid = put_ids<uint16_t>("v.bin", {1, 2, 9, 3, 9, 9, 4, 5, 6, 7, 8, 1, 2});
+  settings.end_of_document = 9;
+  const auto data = make_dataset(settings, 5, 0);
+  const Tensor ids = data->document_ids(Split::valid, 0, 4);
+  const Tensor expected =
+      at::tensor(std::vector<int64_t>{0, 0, 1, 1, 2, 3, 3, 3, 3, 3, 3, 3, -1, -1, -1, -1, -1, -1, -1, -1}, at::kLong);
+  EXPECT_TRUE(at::equal(ids, expected.view({4, 5}))) << ids;
+  EXPECT_TRUE(at::equal(ids >= 0, data->evaluation(Split::valid, 0, 4).targets >= 0));
+}
+
+TEST_F(TrainingDataset, TextGoesThroughTheCache) {
+  std::string text;
+  for (int i = 0; i < 500; ++i) text += "number " + std::to_string(i) + "\n\n";
+  DataSettings settings;
+  settings.corpus = put("a.txt", text);
+  settings.valid_share = settings.test_share = 0.1;
+  const auto data = make_dataset(settings, 16, 0);
+  EXPECT_EQ(data->vocabulary(), 256);
+  EXPECT_EQ(data->context(), 16);
+  EXPECT_EQ(data->tokens(Split::train) + data->tokens(Split::valid) + data->tokens(Split::test),
+            static_cast<int64_t>(text.size()) - 500);
+  EXPECT_GT(data->evaluation_batches(Split::test, 4), 0);
+  EXPECT_NEAR(data->bytes_per_token(Split::valid), 10.0 / 11.0, 0.02);
+  EXPECT_TRUE(contains(data->describe(), "a.txt as bytes: vocabulary 256, train ")) << data->describe();
+  const std::string hash = data->hash();
+  EXPECT_EQ(make_dataset(settings, 32, 1)->hash(), hash);
+  settings.split_salt = 1;
+  EXPECT_NE(make_dataset(settings, 16, 0)->hash(), hash);
+  // The cache is a folder of token files like any other.
+  DataSettings tokens;
+  tokens.type = "tokens";
+  tokens.corpus = std::filesystem::directory_iterator(folder_ / "tokens")->path().string();
+  EXPECT_EQ(make_dataset(tokens, 16, 0)->vocabulary(), 256);
+}
+
+TEST_F(TrainingDataset, WhatCannotBeOpenedIsOneLine) {
+  DataSettings data = counting(1000, 8);
+  const auto fails = [&](int64_t context) { return complaint([&] { make_dataset(data, context, 0); }); };
+  EXPECT_EQ(fails(7), "");
+  EXPECT_TRUE(contains(fails(8), "valid.bin holds 8 tokens, too few for a context of 8")) << fails(8);
+  data.vocabulary = 100;
+  EXPECT_TRUE(contains(fails(4), "train.bin: token 100 at position 100 is beyond the vocabulary of 100")) << fails(4);
+  data.valid.clear();
+  EXPECT_TRUE(contains(fails(4), "set data.valid")) << fails(4);
+  data.valid = (folder_ / "none.bin").string();
+  EXPECT_TRUE(contains(fails(4), "none.bin doesn't exist")) << fails(4);
+  data.corpus = folder_.string();
+  EXPECT_TRUE(contains(fails(4), "exclude each other")) << fails(4);
+  data = {};
+  data.corpus = put("a.txt", "a\n\nb\n\nc");
+  data.valid_share = 0;
+  EXPECT_TRUE(contains(fails(4), "set data.valid_share")) << fails(4);
+  data.valid_share = data.test_share = 0.5;
+  EXPECT_TRUE(contains(fails(4), "leaves no training text")) << fails(4);
+  data.type = "wood";
+  EXPECT_TRUE(contains(fails(4), "known: text, tokens, recall, rule")) << fails(4);
+  data.type = "recall";
+  EXPECT_TRUE(contains(fails(31), "needs a context of 32")) << fails(31);
+}
+
+}  // namespace
+}  // namespace absorb
