@@ -1,6 +1,7 @@
 // What the queries ask of a weighted directed graph, as functions of a plain struct. Boost.Graph stays inside
-// graph_algorithms.cpp, since each file that sees it takes seconds to compile. Surprising: weights are strengths, so
-// that the shortest way is the one over strong edges; each function says how it makes a length or a capacity of them.
+// this folder's sources (boost_network.h), since each file that sees it takes seconds to compile. Surprising: weights
+// are strengths, so that the shortest way is the one over strong edges; each function says how it makes a length or a
+// capacity of them.
 #pragma once
 
 #include <cstddef>

@@ -14,16 +14,16 @@ using synthetic::small_records;
 using synthetic::small_study;
 
 /// Arms x targets x seeds of a study, with nothing resolved but what a contrast needs.
-RunPlan plan_of(const Study& study, const std::map<std::string, std::string>& cell = {}) {
-  RunPlan plan;
+std::vector<RunRecord> plan_of(const Study& study, const std::map<std::string, std::string>& cell = {}) {
+  std::vector<RunRecord> plan;
   const auto add = [&](const std::string& arm, const std::string& target) {
     for (const int64_t seed : study.settings.seeds) {
-      RunSpec run;
+      RunRecord run;
       run.arm = arm;
       run.cell = cell;
-      run.settings.target = target;
-      run.settings.seed = seed;
-      plan.runs.push_back(run);
+      run.target = target;
+      run.seed = seed;
+      plan.push_back(run);
     }
   };
   add("dense", "dense");
@@ -121,7 +121,7 @@ TEST(StudiesSampleSize, APilotThatLacksSomethingSaysWhatUnlessTheSdIsStated) {
 
 TEST(StudiesSampleSize, ACellIsServedByItsOwnPilotRunsOrByThoseOutsideAnyCell) {
   const Study study = small_study();
-  const RunPlan plan = plan_of(study, {{"routing.router.rank", "4"}});
+  const std::vector<RunRecord> plan = plan_of(study, {{"routing.router.rank", "4"}});
   const auto outside = pilot_of(study, small_records(5));
   EXPECT_EQ(plan_contrasts(study, plan, outside, {})[0].by_sd[0].from, "pilot, n = 5");
   std::vector<RunRecord> both = small_records(5), rank4 = small_records(3), rank64 = small_records(4);
