@@ -4,7 +4,7 @@
 
 #include "attention/fused.h"
 #include "core/error.h"
-#include "tensors/fused.h"
+#include "tensors/kernel_choice.h"
 
 namespace absorb {
 namespace {

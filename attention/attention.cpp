@@ -3,7 +3,7 @@
 #include <torch/types.h>
 
 #include "core/error.h"
-#include "tensors/fused.h"
+#include "tensors/linear.h"
 
 namespace absorb {
 

@@ -6,7 +6,7 @@
 #include "attention/cuda/attend.cuh"
 #include "core/error.h"
 #include "router/kernels.h"
-#include "tensors/fused.h"
+#include "tensors/gradient_home.h"
 #include "tensors/kernel_arguments.h"
 #include "tensors/node.h"
 #include "tensors/view_sink.h"

@@ -8,6 +8,8 @@
 #include "moe/cuda/dispatch.cuh"
 #include "moe/cuda/grouped.cuh"
 #include "moe/cuda/route.cuh"
+#include "tensors/autocast.h"
+#include "tensors/fused_weights.h"
 #include "tensors/kernel_arguments.h"
 
 namespace absorb::fused {

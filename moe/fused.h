@@ -3,7 +3,8 @@
 #pragma once
 
 #include "router/routing.h"
-#include "tensors/fused.h"
+#include "tensors/node.h"
+#include "tensors/pass.h"
 
 namespace absorb::fused {
 

@@ -7,7 +7,8 @@
 
 #include "core/error.h"
 #include "moe/fused.h"
-#include "tensors/fused.h"
+#include "tensors/kernel_choice.h"
+#include "tensors/linear.h"
 
 namespace absorb {
 

@@ -56,6 +56,8 @@ struct Pass {
   /// Something in this pass waits for the GPU, so that the step can't be captured in a graph.
   bool waits = false;
 
+  /// What kernels need, in a pass that runs them; null: the composition runs. No kernel has a second derivative.
+  const FusedWeights* kernels() const { return twice_differentiable ? nullptr : fused.get(); }
   /// The stream of one purpose at one site at this step: the same in every arm of a seed.
   RandomKey random(std::string_view purpose, const Site& site) const;
   /// x with each element dropped with probability `rate` in training; x itself otherwise.

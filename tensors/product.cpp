@@ -63,6 +63,19 @@ Tensor bf16_product(const Tensor& a, const Tensor& b) {
   return out;
 }
 
+void add_product(const Tensor& sum, const Tensor& a, const Tensor& b) {
+  multiply_into(sum, a.t(), b, /*adds=*/true);
+}
+
+Tensor leave_product(const std::shared_ptr<Tensor>& sink, at::IntArrayRef shape, const Tensor& a, const Tensor& b) {
+  if (sink == nullptr) return bf16_product(a, b).view(shape);
+  if (!sink->defined())
+    *sink = bf16_product(a, b).view(shape);
+  else
+    multiply_into(sink->view({a.size(0), b.size(1)}), a, b, /*adds=*/true);
+  return {};
+}
+
 const PinnedProduct* PinnedProducts::find(const ProductKind& kind) const {
   const auto found = std::lower_bound(products.begin(), products.end(), kind,
                                       [](const PinnedProduct& p, const ProductKind& k) { return p.kind < k; });

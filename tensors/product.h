@@ -1,8 +1,8 @@
-// Matrix products of the fused path, by cuBLASLt with an algorithm that a table in this repository names: cuBLAS's own
-// choice takes up to 1.26 times as long, and choosing by timing at run time would change a run's bits. Surprising: the
-// table (tensors/pinned_products.cpp, written by benchmarks/pin_products) holds for one version of cuBLASLt on one kind
-// of card; elsewhere, and for shapes that it lacks, the first algorithm of cuBLASLt's heuristic runs. Either way the
-// same inputs give the same bits: nothing is added up by atomics or in an order that varies.
+// Matrix products of the kernels' path, by cuBLASLt with an algorithm that a table in this repository names: cuBLAS's
+// own choice takes up to 1.26 times as long, and choosing by timing at run time would change a run's bits. Surprising:
+// the table (tensors/pinned_products.cpp, written by benchmarks/pin_products) holds for one version of cuBLASLt on one
+// kind of card; elsewhere, and for shapes that it lacks, the first algorithm of cuBLASLt's heuristic runs. Either way
+// the same inputs give the same bits: nothing is added up by atomics or in an order that varies.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -40,6 +40,11 @@ ProductShape product_shape(const Tensor& a, const Tensor& b, const Tensor& out, 
 void multiply_into(const Tensor& out, const Tensor& a, const Tensor& b, bool adds);
 /// a b in bf16.
 Tensor bf16_product(const Tensor& a, const Tensor& b);
+/// sum += a^T b for a [N,P], b [N,Q] bf16 and sum [P,Q] fp32, by one product.
+void add_product(const Tensor& sum, const Tensor& a, const Tensor& b);
+/// Leaves a b (a [N,P], b [P,Q], bf16) as the gradient of a tensor of `shape`, whose last dimension is Q: in its sink
+/// where it has one (then undefined is returned), else as a new tensor.
+Tensor leave_product(const std::shared_ptr<Tensor>& sink, at::IntArrayRef shape, const Tensor& a, const Tensor& b);
 
 /// Whether products of this shape run the table's algorithm here.
 bool is_pinned(const ProductShape& shape);

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/safetensors.h"
-#include "tensors/fused.h"
+#include "tensors/fused_weights.h"
 #include "tensors/parameters.h"
 #include "training/rates.h"
 #include "training/settings.h"

@@ -7,7 +7,7 @@
 #include <optional>
 #include <span>
 
-#include "tensors/fused.h"
+#include "tensors/fused_weights.h"
 #include "training/accounts.h"
 #include "training/adamw.h"
 #include "training/batch.h"

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "tensors/autocast.h"
+#include "tensors/fused_weights.h"
 #include "tensors/kernel_arguments.h"
 #include "tensors/product.h"
 #include "transformer/cuda/embedding.cuh"

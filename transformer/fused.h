@@ -4,7 +4,8 @@
 // The residual stream is fp32, what the layers read of it is bf16, and its gradient is bf16.
 #pragma once
 
-#include "tensors/fused.h"
+#include "tensors/node.h"
+#include "tensors/pass.h"
 
 namespace absorb::fused {
 

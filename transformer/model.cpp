@@ -6,7 +6,8 @@
 
 #include "core/error.h"
 #include "moe/fused.h"
-#include "tensors/fused.h"
+#include "tensors/autocast.h"
+#include "tensors/linear.h"
 #include "transformer/fused.h"
 
 namespace absorb {

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "tensors/fused.h"
+#include "tensors/linear.h"
 
 namespace absorb {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/safetensors.h"
-#include "tensors/fused.h"
+#include "tensors/fused_weights.h"
 #include "training/checkpoint.h"
 #include "training/rates.h"
 #include "transformer/gains.h"

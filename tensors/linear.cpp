@@ -1,0 +1,38 @@
+#include "tensors/linear.h"
+
+#include <torch/types.h>
+
+#include "tensors/fused_weights.h"
+#include "tensors/kernel_choice.h"
+
+namespace absorb {
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Pass& pass) {
+  if (const auto made = pass.products.find(weight.const_data_ptr());
+      made != pass.products.end() && made->second.x.is_same(x))
+    return made->second.y;
+  if (runs_kernel(pass, [&] { return why_no_weight_copy(weight, pass); })) return linear_by_kernel(x, weight, pass);
+  return at::linear(x, weight);
+}
+
+Tensor product(const Tensor& x, const Tensor& weight, const Pass& pass) {
+  if (runs_kernel(pass, [&] { return why_no_weight_copy(weight, pass); })) return product_by_kernel(x, weight, pass);
+  return at::matmul(x, weight);
+}
+
+Tensor linear_with_followers(const Tensor& x, const Tensor& weight, Pass& pass) {
+  Tensors weights = {weight};
+  if (runs_kernel(pass)) {
+    const Tensors more = pass.fused->followers(weight);
+    weights.insert(weights.end(), more.begin(), more.end());
+  }
+  int64_t rows = 0;
+  for (const Tensor& w : weights) rows += w.size(0);
+  // Kernels read rows of whole vectors.
+  if (weights.size() == 1 || rows % 8 != 0) return linear(x, weight, pass);
+  const Tensors outputs = linears_by_kernel(x, weights, pass);
+  for (std::size_t i = 0; i < weights.size(); ++i) pass.products[weights[i].const_data_ptr()] = {x, outputs[i]};
+  return outputs[0];
+}
+
+}  // namespace absorb
