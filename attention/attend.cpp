@@ -2,7 +2,6 @@
 
 #include <torch/types.h>
 
-#include "attention/fused.h"
 #include "core/error.h"
 #include "tensors/kernel_choice.h"
 
@@ -72,17 +71,17 @@ Tensor attention_weights(const AttendInput& in, const Routing& routing) {
   return value + soft - soft.detach();
 }
 
-Tensor attend(const AttendInput& in, const Routing* routing, const Pass& pass) {
-  if (pass.fused) {
-    const std::string reason = fused::why_no_kernel(in, routing);
-    if (reason.empty()) return fused::attend(in, routing, pass);
-    say_composed(reason);
-  }
+Tensor attend_composition(const AttendInput& in, const Routing* routing, const Pass& pass) {
   const Tensor y =
       routing == nullptr || is_plain(*routing)
           ? dense_attention(in, pass)
           : at::matmul(pass.dropout(attention_weights(in, *routing), in.dropout, in.site + "/weights"), in.v);
   return y.transpose(1, 2).reshape({y.size(0), y.size(2), -1});
+}
+
+Tensor attend(const AttendInput& in, const Routing* routing, const Pass& pass) {
+  if (runs_kernel(pass, [&] { return why_no_attend_kernel(in, routing); })) return attend_by_kernel(in, routing, pass);
+  return attend_composition(in, routing, pass);
 }
 
 }  // namespace absorb

@@ -1,4 +1,5 @@
-// Causal attention over routed keys: the one function that a kernel will replace.
+// Causal attention over routed keys. attend() chooses between the kernels (attend_fused.cpp) and the composition, which
+// is the definition (attend.cpp).
 #pragma once
 
 #include "router/routing.h"
@@ -21,6 +22,11 @@ struct AttendInput {
 
 /// [B,T,H*d]. A null or plain routing is dense causal attention, through the very same code.
 Tensor attend(const AttendInput& input, const Routing* routing, const Pass& pass);
+Tensor attend_composition(const AttendInput& input, const Routing* routing, const Pass& pass);
+/// Empty where kernels compute this attention, else why not.
+std::string why_no_attend_kernel(const AttendInput& input, const Routing* routing);
+/// In a pass that runs kernels: bf16, differentiable in input.packed and in the scores' factors.
+Tensor attend_by_kernel(const AttendInput& input, const Routing* routing, const Pass& pass);
 /// [B,H,T,T]: the attention probabilities of a routing that isn't plain, before dropout.
 Tensor attention_weights(const AttendInput& input, const Routing& routing);
 

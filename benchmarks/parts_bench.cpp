@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include "attention/attend.h"
+#include "moe/dispatch.h"
 #include "moe/moe.h"
 #include "training/adamw.h"
 

@@ -1,6 +1,6 @@
-#include <torch/types.h>
+#include "moe/dispatch.h"
 
-#include "moe/moe.h"
+#include <torch/types.h>
 
 namespace absorb {
 

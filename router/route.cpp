@@ -49,7 +49,7 @@ Route Route::replaying(std::shared_ptr<const Recording> recording) const {
 
 Scores Route::score(const RouterInput& input, const Pass& pass) const {
   Scores scores = router_->score(input, pass);
-  scores.fused = pass.fused != nullptr;
+  scores.fused = pass.kernels() != nullptr;
   if (settings_.temperature != 1) scores = scaled(std::move(scores), 1 / settings_.temperature);
   if (to_.defined()) scores = matched(std::move(scores), from_, to_);
   if (settings_.shuffled) scores = shuffled(std::move(scores));

@@ -96,8 +96,8 @@ class Route {
 
 /// Called with every routing of a pass.
 using Observer = std::function<void(const Site&, const Routing&, const RouterInput&)>;
-/// Called at every layer of experts with its output y [N,D], before dropout, and a function for what each expert alone
-/// would have put out, [N,E,D].
+/// Called at every layer of experts with its output y [B,T,D], before dropout, and a function for what each expert
+/// alone would have put out for the N = B T tokens, [N,E,D].
 using ExpertObserver = std::function<void(const Site&, const Tensor& y, const std::function<Tensor()>& each)>;
 
 struct Routes {

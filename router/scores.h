@@ -43,7 +43,7 @@ struct Scores {
   double noise = 0;
   RandomKey key;
   at::Device device = at::kCPU;
-  bool fused = false;  // kernels may read the factors, where there are some (Pass::fused)
+  bool fused = false;  // kernels may read the factors, where there are some (Pass::kernels)
 };
 
 /// Scores that are given one by one, [B,G,T,C].

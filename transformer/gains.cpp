@@ -61,8 +61,9 @@ std::map<Site, Tensor> expected_gains(const Model& model, const Tensor& tokens, 
   at::NoGradGuard no_grad;
   std::map<Site, Tensor> gains;
   for (std::size_t i = 0; i < sites.size(); ++i) {
-    const Tensor offered = (each[i] * slopes[i].unsqueeze(1)).sum(-1);   // [N,E]
-    const Tensor had = (outputs[i].detach() * slopes[i]).sum(-1, true);  // [N,1]
+    const Tensor slope = slopes[i].reshape({-1, slopes[i].size(-1)});               // [N,D]
+    const Tensor offered = (each[i] * slope.unsqueeze(1)).sum(-1);                  // [N,E]
+    const Tensor had = (outputs[i].detach().view_as(slope) * slope).sum(-1, true);  // [N,1]
     gains[sites[i]] = (had - offered).view({tokens.size(0), tokens.size(1), -1});
   }
   return gains;

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "core/error.h"
-#include "moe/fused.h"
+#include "moe/activation.h"
 #include "tensors/autocast.h"
 #include "tensors/linear.h"
 #include "transformer/fused.h"
@@ -92,10 +92,9 @@ Tensor Model::normalised(const Tensor& x, const std::vector<Tensor>& norm) const
 
 fused::Branch Model::fused_feed_forward(const Block& block, const Tensor& h, const Routes& routes, Pass& pass) const {
   if (block.moe) return {(*block.moe)(h, routes, pass), {}, settings_.dropout, block.site};
-  const fused::Activation activation{
-      settings_.activation, block.in_bias, {}, settings_.dropout, block.site + "/hidden"};
-  return {product(fused::activate(linear(h, block.in, pass), activation, pass), block.out, pass), block.out_bias,
-          settings_.dropout, block.site};
+  const Activation activation{settings_.activation, block.in_bias, {}, settings_.dropout, block.site + "/hidden"};
+  return {product(activated(h, block.in, activation, pass), block.out, pass), block.out_bias, settings_.dropout,
+          block.site};
 }
 
 Tensor Model::fused_losses(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const {
@@ -116,8 +115,8 @@ Tensor Model::fused_losses(const Tensor& tokens, const Tensor& targets, const Ro
 Tensor Model::feed_forward(const Block& block, const Tensor& x, const Routes& routes, Pass& pass) const {
   if (block.moe) return (*block.moe)(x, routes, pass);
   const Tensor flat = x.reshape({-1, settings_.width});
-  Tensor h = activate(at::linear(flat, block.in, block.in_bias), settings_.activation);
-  h = pass.dropout(h, settings_.dropout, block.site + "/hidden");
+  const Tensor h = activated(
+      flat, block.in, {settings_.activation, block.in_bias, {}, settings_.dropout, block.site + "/hidden"}, pass);
   return at::addmm(block.out_bias, h, block.out).view(x.sizes());
 }
 
@@ -126,7 +125,7 @@ Tensor Model::losses(const Tensor& tokens, const Tensor& targets, const Routes& 
   const int64_t batch = tokens.size(0), items = tokens.size(1);
   check(items <= settings_.context, "a sequence of {} tokens in a context of {}", items, settings_.context);
   const AutocastGuard autocast(pass.bf16, tokens.device());
-  if (pass.fused && !pass.write && !pass.twice_differentiable) return fused_losses(tokens, targets, routes, pass);
+  if (pass.kernels() != nullptr && !pass.write) return fused_losses(tokens, targets, routes, pass);
   Tensor x = at::embedding(token_, tokens) + position_.narrow(0, 0, items);  // [B,T,D]
   x = pass.written("embedding", pass.dropout(x, settings_.dropout, "embedding"));
   for (const auto& block : blocks_) {

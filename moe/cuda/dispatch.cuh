@@ -15,7 +15,7 @@ namespace absorb::kernels {
 
 constexpr int64_t most_dispatched_experts = 1024;
 
-/// Device arrays of a Dispatch (moe/moe.h).
+/// Device arrays of a Dispatch (moe/dispatch.h).
 struct Dispatched {
   int32_t* order = nullptr;    // [P] the pair at each sorted place
   int32_t* inverse = nullptr;  // [P] the sorted place of each pair

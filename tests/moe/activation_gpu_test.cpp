@@ -1,7 +1,7 @@
 // Bias, activation, dropout and experts' weights in one pass, against the composition in double.
 #include "moe/cuda/activation.cuh"
 
-#include "moe/moe.h"
+#include "moe/activation.h"
 #include "tests/transformer/row_kernels.h"
 
 namespace absorb {

@@ -5,7 +5,7 @@
 #include "moe/cuda/dispatch.cuh"
 #include "moe/cuda/grouped.cuh"
 #include "moe/cuda/route.cuh"
-#include "moe/moe.h"
+#include "moe/dispatch.h"
 #include "router/routing.h"
 #include "tests/routing_fixture.h"
 

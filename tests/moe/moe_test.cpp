@@ -1,6 +1,7 @@
 // Experts: dispatch, combination and their agreement with a dense layer and with the concatenated form.
 #include "moe/moe.h"
 
+#include "moe/dispatch.h"
 #include "tests/routing_fixture.h"
 
 namespace absorb {

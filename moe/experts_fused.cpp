@@ -1,6 +1,4 @@
 // The experts' kernels as nodes of autograd.
-#include "moe/fused.h"
-
 #include <torch/types.h>
 
 #include "core/error.h"
@@ -8,56 +6,13 @@
 #include "moe/cuda/dispatch.cuh"
 #include "moe/cuda/grouped.cuh"
 #include "moe/cuda/route.cuh"
+#include "moe/experts.h"
 #include "tensors/autocast.h"
 #include "tensors/fused_weights.h"
 #include "tensors/kernel_arguments.h"
+#include "tensors/linear.h"
 
-namespace absorb::fused {
-namespace {
-
-kernels::Activation kind_named(const std::string& name) {
-  if (name == "gelu") return kernels::Activation::gelu;
-  return name == "gelu_tanh" ? kernels::Activation::gelu_tanh : kernels::Activation::none;
-}
-
-}  // namespace
-
-Tensor activate(const Tensor& u, const Activation& activation, const Pass& pass) {
-  const Tensor in = u.detach().contiguous(),
-               w = activation.weights.defined() ? activation.weights.detach().to(at::kFloat).contiguous() : Tensor();
-  const Tensor out = at::empty_like(in), bias = activation.bias.defined() ? activation.bias.detach() : Tensor();
-  kernels::ActivationCall call;
-  call.width = u.size(-1);
-  call.rows = u.numel() / call.width;
-  call.kind = kind_named(activation.kind);
-  call.u = read<Bf16>(in);
-  call.bias = read<float>(bias);
-  call.weights = read<float>(w);
-  call.experts = w.defined() ? w.size(-1) : 1;
-  call.dropout = dropout_of(pass, activation.dropout, activation.site);
-  kernels::activation_forward(call, write<Bf16>(out), stream_for(u));
-  const Tensor dbias = pass.fused->gradient_of(activation.bias);
-  record({out}, {u, activation.bias, activation.weights},
-         [=, step = pass.step, fused = pass.fused,
-          wants_weights = w.defined() && activation.weights.requires_grad()](const Tensors& gradients) -> Tensors {
-           const Tensor dout = gradients[0].to(at::kBFloat16).contiguous(), du = at::empty_like(in);
-           const Tensor dw = wants_weights ? at::empty_like(w) : Tensor();
-           const Tensor workspace = workspace_of(kernels::activation_backward_bytes(call), du);
-           kernels::ActivationCall c = call;  // whose pointers these keep alive
-           c.u = read<Bf16>(in);
-           c.bias = read<float>(bias);
-           c.weights = read<float>(w);
-           kernels::ColumnSums sums;
-           kernels::activation_backward(
-               c,
-               {read<Bf16>(dout), write<Bf16>(du), write<float>(dbias), write<float>(dw), workspace.data_ptr(), &sums},
-               stream_for(du));
-           if (dbias.defined()) fused->add_later(sums, workspace);
-           return {du, {}, dw};
-         });
-  return out;
-}
-
+namespace absorb {
 namespace {
 
 // [E,F,D] of a packed [E*F,D].
@@ -144,7 +99,7 @@ Tensor run(Kept& k, const Experts& experts, const Pass& pass) {
   kernels::ActivationCall& a = k.activation;
   a.rows = pairs;
   a.width = k.hidden;
-  a.kind = kind_named(experts.activation);
+  a.kind = activation_kernel(experts.activation);
   a.u = read<Bf16>(k.product);
   a.bias = read<float>(k.in_bias);
   a.experts = k.count;
@@ -214,15 +169,12 @@ Tensor scatter(const Kept& k, const Tensor& dsorted, const std::shared_ptr<Tenso
   return {};
 }
 
-}  // namespace
-
-std::string why_no_kernel(const Routing& routing, const Experts& experts) {
-  const auto* top = std::get_if<KeepTop>(&routing.keep);
-  if (!top || routing.gradient == Gradient::straight_through) return "experts that are not a fixed number a token";
-  if (experts.count > kernels::most_routed_experts) return fmt::format("{} experts", experts.count);
-  if (experts.in.size(1) % 8 != 0 || experts.in.size(0) / experts.count % 8 != 0)
-    return "experts whose widths are no multiples of 8";
-  return "";
+// All experts as one concatenated layer. The last biases are added in fp32.
+Tensor all_experts(const Tensor& x, const Routing& routing, const Experts& e, const Pass& pass) {
+  const Tensor w = weights(routing).reshape({-1, e.count}).to(at::kFloat);
+  const Tensor h = activated(x, e.in, {e.activation, e.in_bias, w, e.dropout, e.site + "/hidden"}, pass);
+  const Tensor y = product(h, e.out, pass);
+  return e.out_bias.defined() ? y + at::matmul(w, e.out_bias).view(y.sizes()).to(y.scalar_type()) : y;
 }
 
 Tensor kept_experts(const Tensor& x, const Routing& routing, const Experts& experts, const Pass& pass) {
@@ -264,4 +216,18 @@ Tensor kept_experts(const Tensor& x, const Routing& routing, const Experts& expe
   return y;
 }
 
-}  // namespace absorb::fused
+}  // namespace
+
+std::string why_no_experts_kernel(const Routing& routing, const Experts& experts) {
+  if (runs_all(routing)) return "";
+  if (experts.count > kernels::most_routed_experts) return fmt::format("{} experts", experts.count);
+  if (experts.in.size(1) % 8 != 0 || experts.in.size(0) / experts.count % 8 != 0)
+    return "experts whose widths are no multiples of 8";
+  return "";
+}
+
+Tensor experts_by_kernel(const Tensor& x, const Routing& routing, const Experts& experts, const Pass& pass) {
+  return runs_all(routing) ? all_experts(x, routing, experts, pass) : kept_experts(x, routing, experts, pass);
+}
+
+}  // namespace absorb

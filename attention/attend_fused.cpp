@@ -1,8 +1,7 @@
-// The attention kernels as a node of autograd.
-#include "attention/fused.h"
-
+// The attention kernels as a node of autograd: nothing of size T x T is written.
 #include <torch/types.h>
 
+#include "attention/attend.h"
 #include "attention/cuda/attend.cuh"
 #include "core/error.h"
 #include "router/kernels.h"
@@ -11,7 +10,7 @@
 #include "tensors/node.h"
 #include "tensors/view_sink.h"
 
-namespace absorb::fused {
+namespace absorb {
 namespace {
 
 bool is_dense(const Routing* routing) {
@@ -124,7 +123,7 @@ Tensors backward(const Call& call, const Tensor& gradient) {
 
 }  // namespace
 
-std::string why_no_kernel(const AttendInput& in, const Routing* routing) {
+std::string why_no_attend_kernel(const AttendInput& in, const Routing* routing) {
   if (!in.q.defined() || !in.packed.defined()) return "attention without QK^T";
   const int64_t width = in.q.size(-1);
   if (is_dense(routing))
@@ -145,7 +144,7 @@ std::string why_no_kernel(const AttendInput& in, const Routing* routing) {
   return "";
 }
 
-Tensor attend(const AttendInput& in, const Routing* routing, const Pass& pass) {
+Tensor attend_by_kernel(const AttendInput& in, const Routing* routing, const Pass& pass) {
   const int64_t batch = in.q.size(0), heads = in.q.size(1), items = in.q.size(2), width = in.q.size(3);
   auto call = std::make_shared<Call>();
   call->packed = in.packed.detach();
@@ -190,4 +189,4 @@ Tensor attend(const AttendInput& in, const Routing* routing, const Pass& pass) {
   return out;
 }
 
-}  // namespace absorb::fused
+}  // namespace absorb
