@@ -4,7 +4,8 @@
 
 #include "attention/attention.h"
 #include "moe/moe.h"
-#include "transformer/fused.h"
+#include "transformer/ops/embedding.h"
+#include "transformer/ops/norm.h"
 
 namespace absorb {
 
@@ -44,14 +45,10 @@ class Model {
 
  private:
   struct Block;
-  Tensor normalised(const Tensor& x, const std::vector<Tensor>& norm) const;
-  Tensor feed_forward(const Block& block, const Tensor& x, const Routes& routes, Pass& pass) const;
-  fused::Branch fused_feed_forward(const Block& block, const Tensor& h, const Routes& routes, Pass& pass) const;
-  Tensor fused_losses(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const;
   ModelSettings settings_;
   int64_t vocabulary_;
-  Tensor token_, position_;         // [V,D], [T,D]
-  std::vector<Tensor> final_norm_;  // weight, bias [D]
+  Embedding embedding_;
+  Norm final_norm_;
   std::vector<std::shared_ptr<const Block>> blocks_;
 };
 

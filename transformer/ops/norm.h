@@ -1,0 +1,43 @@
+// Adding what a layer left to the residual stream, and the layer norm of the sum: one operation, since a kernel does
+// both while it reads the stream once. Surprising: a layer's output is pending (Branch) until the next norm adds it, so
+// that its bias and its dropout are the norm's to apply. add_norm() chooses between the kernels (norm_fused.cpp) and
+// the composition, which is the definition (norm.cpp).
+#pragma once
+
+#include "tensors/parameters.h"
+#include "tensors/pass.h"
+
+namespace absorb {
+
+/// What a layer adds to the stream: dropout(y + bias), as the pass's writer has it. y undefined: nothing yet.
+struct Branch {
+  Tensor y = {};     // [B,T,D]
+  Tensor bias = {};  // [D] or undefined
+  double dropout = 0;
+  Site site = {};  // names the dropout's stream, and the writer
+};
+
+/// A layer norm's gamma and beta, [D].
+struct Norm {
+  Tensor weight, bias;
+};
+/// Added below `parameters` as <name>.weight (ones) and <name>.bias (zeros).
+Norm make_norm(const Parameters& parameters, const std::string& name, int64_t width, int64_t layer);
+
+struct Normed {
+  Tensor x;  // [B,T,D], the stream with the branch added
+  Tensor h;  // [B,T,D], its norm
+};
+/// x [B,T,D] -> (x + what the branch adds, (x - mean) / sqrt(var + 1e-5) * gamma + beta of it).
+Normed add_norm(const Tensor& x, const Branch& branch, const Norm& norm, const Pass& pass);
+Normed add_norm_composition(const Tensor& x, const Branch& branch, const Norm& norm, const Pass& pass);
+/// Empty where kernels do it in this pass, else why not: they add without showing anyone what.
+std::string why_no_norm_kernel(const Pass& pass);
+/// In a pass that runs kernels: the stream is fp32, its norm bf16, its gradient bf16.
+Normed add_norm_by_kernel(const Tensor& x, const Branch& branch, const Norm& norm, const Pass& pass);
+
+/// The part of add_norm(stream).h that `output` [B,T,D] has, one of the outputs that `stream` [B,T,D] is the sum of:
+/// the scale is the stream's, and the shift is left out, as it belongs to no output.
+Tensor norm_at_scale_of(const Tensor& stream, const Tensor& output, const Norm& norm);
+
+}  // namespace absorb
