@@ -56,7 +56,9 @@ std::string why_no_norm_kernel(const Pass& pass) {
 Normed add_norm_by_kernel(const Tensor& x, const Branch& branch, const Norm& norm, const Pass& pass) {
   const Tensor &weight = norm.weight, &bias = norm.bias;
   const int64_t width = x.size(-1), rows = x.numel() / width;
-  const Tensor stream = x.detach(), y = branch.y.defined() ? branch.y.detach().contiguous() : Tensor();
+  // A layer that had no kernel may leave fp32 (autocast adds experts up in it).
+  const Tensor stream = x.detach(),
+               y = branch.y.defined() ? branch.y.detach().to(at::kBFloat16).contiguous() : Tensor();
   const Tensor x_out = empty_like_on(x, x.sizes(), at::kFloat), h = empty_like_on(x, x.sizes(), at::kBFloat16);
   NormKept kept{y.defined() ? x_out.detach() : stream,
                 empty_like_on(x, {rows}, at::kFloat),
