@@ -42,8 +42,8 @@ Tensor probabilities(const AttendInput& in, const Routing& routing, const Tensor
 }
 
 Tensor dense_attention(const AttendInput& in, const Pass& pass) {
-  const bool drops = pass.training && in.dropout > 0;
-  if (in.q.defined() && !drops && !pass.twice_differentiable)
+  const bool drops = pass.in.training && in.dropout > 0;
+  if (in.q.defined() && !drops && !pass.in.twice_differentiable)
     return at::scaled_dot_product_attention(in.q, in.k, in.v, {}, 0.0, /*is_causal=*/true);
   const Tensor logits = logits_of(in);
   const Tensor causal = visible_mask(Visible::causal, logits.size(-2), logits.size(-1), logits.device());

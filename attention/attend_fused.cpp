@@ -152,7 +152,7 @@ Tensor attend_by_kernel(const AttendInput& in, const Routing* routing, const Pas
   const Tensor out = empty_like_on(in.packed, {batch, items, heads * width}, at::kBFloat16);
   call->out = out.detach();
   call->lse = empty_like_on(in.packed, {batch, heads, items}, at::kFloat);
-  call->step = pass.step;
+  call->step = pass.in.step;
   kernels::AttendForward& f = call->forward;
   f.shape = {static_cast<int>(batch), static_cast<int>(items), static_cast<int>(heads), static_cast<int>(width), 0};
   f.q = part_of(call->packed, 0, width);

@@ -63,7 +63,7 @@ Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) 
     routing = (*route)(input, pass);
     if (routes.observe) routes.observe(site_, routing, input);
   }
-  pass.products.clear();
+  pass.scratch.products.clear();
   return linear(attend(in, route == nullptr ? nullptr : &routing, pass), out_, pass);
 }
 

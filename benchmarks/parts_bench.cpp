@@ -66,7 +66,7 @@ void attention(benchmark::State& state, const std::string& apply, double dropout
   const bool dense = apply == "dense";
   if (!dense) in.apply = apply_named(apply);
   const Tensor a = leaf({batch, heads, items, rank}), b = leaf({batch, heads, items, rank});
-  const Pass pass{.training = true, .seed = 1, .step = {}, .tokens = {}, .losses = {}};
+  const Pass pass{.in = {.training = true, .seed = 1}};
   for (auto unused : state) {
     Routing routing;
     Scores& scores = routing.scores;
@@ -120,7 +120,7 @@ void experts(benchmark::State& state, int64_t hidden, const std::string& selecti
   parameters.gather(at::kCPU);
   const Tensor x = leaf({batch, items, width});
   for (auto unused : state) {
-    Pass pass{.training = true, .seed = 1, .step = {}, .tokens = {}, .losses = {}};
+    Pass pass{.in = {.training = true, .seed = 1}};
     moe(x, routes, pass).sum().backward();
   }
   touched(state, batch * items, parameters.flat().numel() + 2 * batch * items * width);

@@ -27,9 +27,9 @@ Tensor activate_by_kernel(const Tensor& u, const Activation& activation, const P
   call.experts = w.defined() ? w.size(-1) : 1;
   call.dropout = dropout_of(pass, activation.dropout, activation.site);
   kernels::activation_forward(call, write<Bf16>(out), stream_for(u));
-  const Tensor dbias = pass.fused->gradient_of(activation.bias);
+  const Tensor dbias = pass.in.fused->gradient_of(activation.bias);
   record({out}, {u, activation.bias, activation.weights},
-         [=, step = pass.step, fused = pass.fused,
+         [=, step = pass.in.step, fused = pass.in.fused,
           wants_weights = w.defined() && activation.weights.requires_grad()](const Tensors& gradients) -> Tensors {
            const Tensor dout = gradients[0].to(at::kBFloat16).contiguous(), du = at::empty_like(in);
            const Tensor dw = wants_weights ? at::empty_like(w) : Tensor();

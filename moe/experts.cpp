@@ -44,7 +44,7 @@ Tensor kept_experts(const Tensor& x, const Tensor& weights, const Tensor& kept, 
   const auto in = e.in.view({experts, hidden, -1}).unbind(0);
   const auto out = e.out.view({experts, hidden, -1}).unbind(0);
   std::vector<Tensor> in_bias, out_bias, results, dropped;
-  const bool drops = pass.training && e.dropout > 0;
+  const bool drops = pass.in.training && e.dropout > 0;
   if (drops)  // one stream over all rows as they are sorted
     dropped = pass.dropout(at::ones({tokens * k, hidden}, sorted[0].options()), e.dropout, e.site + "/hidden")
                   .split_with_sizes(rows);
@@ -71,7 +71,7 @@ Tensor experts_composition(const Tensor& x, const Routing& routing, const Expert
   const Tensor flat = x.reshape({-1, x.size(-1)});
   const Tensor w = weights(routing).reshape({flat.size(0), experts.count}).to(x.scalar_type());
   if (runs_all(routing)) return all_experts(flat, w, experts, pass).view(x.sizes());
-  pass.waits = true;
+  pass.out.waits = true;
   return kept_experts(flat, w, kept_choices(routing), experts, pass).view(x.sizes());
 }
 

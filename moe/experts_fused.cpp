@@ -190,16 +190,16 @@ Tensor kept_experts(const Tensor& x, const Routing& routing, const Experts& expe
   const Tensor plain = scores.detach().reshape({k->tokens, k->count}).contiguous();
   k->scores = plain.scalar_type() == at::kBFloat16 ? plain : plain.to(at::kFloat);
   if (top.bias.defined()) k->bias = top.bias.to(at::kFloat).contiguous();
-  k->in = by_expert(pass.fused->bf16(experts.in), k->count);
-  k->out = by_expert(pass.fused->bf16(experts.out), k->count);
+  k->in = by_expert(pass.in.fused->bf16(experts.in), k->count);
+  k->out = by_expert(pass.in.fused->bf16(experts.out), k->count);
   if (experts.in_bias.defined()) {
     k->in_bias = experts.in_bias.detach();
     k->out_bias = experts.out_bias.detach();
   }
-  k->step = pass.step;
+  k->step = pass.in.step;
   choose(*k, routing);
   const Tensor y = run(*k, experts, pass).view(x.sizes());
-  const FusedWeights& weights = *pass.fused;
+  const FusedWeights& weights = *pass.in.fused;
   const ExpertGradients to{weights.gradient_of(experts.in), weights.gradient_of(experts.out),
                            weights.gradient_of(experts.in_bias), weights.gradient_of(experts.out_bias)};
   const bool scored = routing.gradient == Gradient::weights && scores.requires_grad();

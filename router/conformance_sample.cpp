@@ -92,12 +92,8 @@ std::vector<std::pair<std::string, Tensor>> tensors_of(const RouterInput& input)
 }
 
 Pass pass_over(const Sample& sample, int64_t step, bool training) {
-  Pass pass;
-  pass.training = training;
-  pass.seed = 3;
-  pass.tokens = sample.tokens;
-  pass.step = at::full({}, step, at::TensorOptions().dtype(at::kLong).device(sample.input.items.device()));
-  return pass;
+  const auto on = at::TensorOptions().dtype(at::kLong).device(sample.input.items.device());
+  return {.in = {.training = training, .seed = 3, .step = at::full({}, step, on), .tokens = sample.tokens}};
 }
 
 Tensor spread_scores(Role role, int64_t draw, at::ScalarType dtype) {

@@ -186,7 +186,7 @@ Worst SelectionTrial::over_budget(const Typed& variant) const {
     for (int step = 0; step < 4; ++step) {
       const Tensor spread = spread_scores(role_, step + 1);
       for (const Tensor& scores : {at::zeros_like(spread), spread}) {
-        const Routing routing = built.selection->select(scores_of(scores), task_, Pass{.training = true});
+        const Routing routing = built.selection->select(scores_of(scores), task_, Pass{.in = {.training = true}});
         if (routing.visible == Visible::causal_late) continue;  // spends its budget on the future, by design
         const Tensor mask = keep_mask(routing, scores);
         const Tensor kept = (mask.defined() ? mask.expand_as(scores) : at::ones_like(scores, at::kBool)).sum(-1);

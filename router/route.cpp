@@ -36,7 +36,7 @@ Scores Route::blend(const Scores& own, const RouterInput& input, const Pass& pas
   const Tensor mine = dense(own), other = dense(blend_->other->score(input, pass));  // [B,G,T,C]
   const int64_t batch = input.items.size(0), items = input.items.size(1);
   const Tensor drawn =
-      uniform({stream_key(blend_->key, "blend/" + site_), pass.step}, {batch, 1, items, 1}, mine.device());
+      uniform({stream_key(blend_->key, "blend/" + site_), pass.in.step}, {batch, 1, items, 1}, mine.device());
   return scores_of(at::where(drawn < blend_->share, other, mine));
 }
 
@@ -53,7 +53,7 @@ Scores Route::score(const RouterInput& input, const Pass& pass) const {
   if (settings_.temperature != 1) scores = scaled(std::move(scores), 1 / settings_.temperature);
   if (to_.defined()) scores = matched(std::move(scores), from_, to_);
   if (settings_.shuffled) scores = shuffled(std::move(scores));
-  if (settings_.noise > 0 && pass.training) {
+  if (settings_.noise > 0 && pass.in.training) {
     check(scores.noise == 0, "two sources of noise at one site");
     scores.noise = settings_.noise;
     scores.key = pass.random("routing noise", site_);
@@ -76,7 +76,7 @@ RouterInput detached(const RouterInput& input) {
 
 Routing Route::operator()(const RouterInput& input, Pass& pass) const {
   if (recording_) {
-    require(pass.tokens.defined() && at::equal(pass.tokens, recording_->tokens),
+    require(pass.in.tokens.defined() && at::equal(pass.in.tokens, recording_->tokens),
             "the recording at {} is of other tokens: a routing can only be replayed on the batch it was made from",
             site_);
     return recording_->at.at(site_);
@@ -84,29 +84,29 @@ Routing Route::operator()(const RouterInput& input, Pass& pass) const {
   Scores scores = score(settings_.detach_input ? detached(input) : input, pass);
   // A loss reads the same [T,C] scores that the layer does: one product for both, forward and backward. Kernels never
   // make that product.
-  const bool shared = pass.training && !has_factors_for_kernels(scores) &&
+  const bool shared = pass.in.training && !has_factors_for_kernels(scores) &&
                       std::any_of(losses_.begin(), losses_.end(), [this](const Loss& loss) {
                         return loss.coefficient != 0 && (!loss.router_only || settings_.detach_input);
                       });
   if (shared) scores = materialised(scores);
   Routing routing = selection_->select(std::move(scores), task_, pass);
   for (const Loss& loss : losses_) {
-    if (!pass.training || loss.coefficient == 0) continue;
+    if (!pass.in.training || loss.coefficient == 0) continue;
     Routing seen = routing;
     if (loss.router_only && !settings_.detach_input) seen.scores = score(detached(input), pass);
     const Tensor value = loss.loss->loss(seen, input, task_);
-    pass.losses[site_ + '/' + loss.name] = loss.coefficient == 1 ? value : value * loss.coefficient;
+    pass.out.losses[site_ + '/' + loss.name] = loss.coefficient == 1 ? value : value * loss.coefficient;
   }
   leave_notes(input, routing, pass);
   return routing;
 }
 
 void Route::leave_notes(const RouterInput& input, const Routing& routing, Pass& pass) const {
-  if (pass.account) pass.densities[site_] = density(routing);
-  if (!pass.training || !(router_->has_state() || selection_->has_state())) return;
+  if (pass.in.account) pass.out.densities[site_] = density(routing);
+  if (!pass.in.training || !(router_->has_state() || selection_->has_state())) return;
   Routing kept = routing;
   kept.scores = absorb::detached(routing.scores);
-  pass.after_step.emplace_back([router = router_, selection = selection_, input = detached(input), kept] {
+  pass.out.after_step.emplace_back([router = router_, selection = selection_, input = detached(input), kept] {
     if (router->has_state()) router->after_step(input, kept);
     if (selection->has_state()) selection->after_step(kept);
   });

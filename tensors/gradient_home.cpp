@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
+
 namespace absorb {
 
 Tensor GradientHome::get() const {
@@ -11,10 +13,13 @@ Tensor GradientHome::get() const {
 }
 
 GradientHome gradient_home(const Tensor& y, const Pass& pass) {
-  const auto found = pass.gradient_buffers.find(y.storage().unsafeGetStorageImpl());
-  if (found == pass.gradient_buffers.end()) return {};
+  const auto storage = y.storage().getWeakStorageImpl();
+  const auto& buffers = pass.scratch.gradient_buffers;
+  const auto found = std::find_if(buffers.rbegin(), buffers.rend(),
+                                  [&](const PassScratch::GradientBuffer& b) { return b.storage == storage; });
+  if (found == buffers.rend()) return {};
   const auto numbers = static_cast<int64_t>(y.storage().nbytes() / y.element_size());
-  return {found->second, {numbers}, y.sizes().vec(), y.strides().vec(), y.storage_offset(), y.options()};
+  return {found->gradient, {numbers}, y.sizes().vec(), y.strides().vec(), y.storage_offset(), y.options()};
 }
 
 }  // namespace absorb

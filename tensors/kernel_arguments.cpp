@@ -13,8 +13,8 @@ Tensor workspace_of(std::size_t n, const Tensor& x) {
 }
 
 kernels::Dropout dropout_of(const Pass& pass, double rate, const Site& site) {
-  if (!pass.training || rate == 0) return {};
-  return {pass.random("dropout", site).key, read<int64_t>(pass.step), dropout_threshold(rate),
+  if (!pass.in.training || rate == 0) return {};
+  return {pass.random("dropout", site).key, read<int64_t>(pass.in.step), dropout_threshold(rate),
           static_cast<float>(1.0 / (1.0 - rate))};
 }
 

@@ -26,7 +26,7 @@ Tensor empty_like_on(const Tensor& x, at::IntArrayRef shape, at::ScalarType type
 Tensor workspace_of(std::size_t n, const Tensor& x);
 
 /// The dropout that Pass::dropout would apply at this site: none in evaluation. Whoever keeps it for a backward pass
-/// keeps pass.step, too.
+/// keeps pass.in.step, too.
 kernels::Dropout dropout_of(const Pass& pass, double rate, const Site& site);
 
 }  // namespace absorb

@@ -8,9 +8,8 @@
 namespace absorb {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Pass& pass) {
-  if (const auto made = pass.products.find(weight.const_data_ptr());
-      made != pass.products.end() && made->second.x.is_same(x))
-    return made->second.y;
+  for (const PassScratch::Product& made : pass.scratch.products)
+    if (made.weight.is_same(weight) && made.x.is_same(x)) return made.y;
   if (runs_kernel(pass, [&] { return why_no_weight_copy(weight, pass); })) return linear_by_kernel(x, weight, pass);
   return at::linear(x, weight);
 }
@@ -23,7 +22,7 @@ Tensor product(const Tensor& x, const Tensor& weight, const Pass& pass) {
 Tensor linear_with_followers(const Tensor& x, const Tensor& weight, Pass& pass) {
   Tensors weights = {weight};
   if (runs_kernel(pass)) {
-    const Tensors more = pass.fused->followers(weight);
+    const Tensors more = pass.in.fused->followers(weight);
     weights.insert(weights.end(), more.begin(), more.end());
   }
   int64_t rows = 0;
@@ -31,7 +30,7 @@ Tensor linear_with_followers(const Tensor& x, const Tensor& weight, Pass& pass) 
   // Kernels read rows of whole vectors.
   if (weights.size() == 1 || rows % 8 != 0) return linear(x, weight, pass);
   const Tensors outputs = linears_by_kernel(x, weights, pass);
-  for (std::size_t i = 0; i < weights.size(); ++i) pass.products[weights[i].const_data_ptr()] = {x, outputs[i]};
+  for (std::size_t i = 0; i < weights.size(); ++i) pass.scratch.products.push_back({weights[i], x, outputs[i]});
   return outputs[0];
 }
 

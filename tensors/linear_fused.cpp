@@ -98,23 +98,23 @@ Wide wide_of(const Tensor& x, const Tensors& weights, const FusedWeights& fused)
 }  // namespace
 
 std::string why_no_weight_copy(const Tensor& weight, const Pass& pass) {
-  return pass.fused->bf16(weight).defined() ? "" : "a product whose matrix is no parameter";
+  return pass.in.fused->bf16(weight).defined() ? "" : "a product whose matrix is no parameter";
 }
 
 Tensor linear_by_kernel(const Tensor& x, const Tensor& weight, const Pass& pass) {
-  const Tensor w = pass.fused->bf16(weight), sum = pass.fused->gradient_of(weight);
+  const Tensor w = pass.in.fused->bf16(weight), sum = pass.in.fused->gradient_of(weight);
   if (!sum.defined()) return multiplied(x, weight, w.t(), {});
   return multiplied(x, weight, w.t(), [sum](const Tensor& dy, const Tensor& rows) { add_product(sum, dy, rows); });
 }
 
 Tensor product_by_kernel(const Tensor& x, const Tensor& weight, const Pass& pass) {
-  const Tensor w = pass.fused->bf16(weight), sum = pass.fused->gradient_of(weight);
+  const Tensor w = pass.in.fused->bf16(weight), sum = pass.in.fused->gradient_of(weight);
   if (!sum.defined()) return multiplied(x, weight, w, {});
   return multiplied(x, weight, w, [sum](const Tensor& dy, const Tensor& rows) { add_product(sum, rows, dy); });
 }
 
 Tensors linears_by_kernel(const Tensor& x, const Tensors& weights, Pass& pass) {
-  const Wide wide = wide_of(x, weights, *pass.fused);
+  const Wide wide = wide_of(x, weights, *pass.in.fused);
   Tensor y;
   {
     at::NoGradGuard no_grad;
@@ -139,8 +139,8 @@ Tensors linears_by_kernel(const Tensor& x, const Tensors& weights, Pass& pass) {
            *wide.gradient = Tensor();
            return out;
          });
-  // Without a backward pass nobody keeps y, and its address may be another tensor's by then.
-  if (outputs[0].requires_grad()) pass.gradient_buffers[y.storage().unsafeGetStorageImpl()] = wide.gradient;
+  if (outputs[0].requires_grad())
+    pass.scratch.gradient_buffers.push_back({y.storage().getWeakStorageImpl(), wide.gradient});
   return outputs;
 }
 

@@ -7,11 +7,11 @@
 namespace absorb {
 
 RandomKey Pass::random(std::string_view purpose, const Site& site) const {
-  return {stream_key(seed, fmt::format("{}/{}", purpose, site)), step};
+  return {stream_key(in.seed, fmt::format("{}/{}", purpose, site)), in.step};
 }
 
 Tensor Pass::dropout(const Tensor& x, double rate, const Site& site) const {
-  if (!training || rate == 0) return x;
+  if (!in.training || rate == 0) return x;
   return x * dropout_mask(random("dropout", site), rate, x.sizes(), x.device()).to(x.scalar_type());
 }
 

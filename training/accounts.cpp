@@ -34,7 +34,7 @@ Account Accounts::measure(const Pass& pass) const {
     sum = sum.defined() ? sum + norm.square() : norm.square();
   });
   for (const auto& [part, square] : squares) account["grad_norm/" + std::string(to_string(part))] = square.sqrt();
-  for (const auto& [site, density] : pass.densities) account["density/" + site] = density;
+  for (const auto& [site, density] : pass.out.densities) account["density/" + site] = density;
   if (initial_.numel() > 0)
     account["router_displacement"] = (router_numbers(parameters_) - initial_).norm() / initial_.norm().clamp_min(1e-30);
   return account;

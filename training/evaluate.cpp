@@ -49,9 +49,8 @@ Evaluation evaluate(const TokenLosses& losses, const Dataset& data, const Evalua
     if (request.max_tokens > 0 && sums.tokens() >= request.max_tokens) break;
     const Batch batch = data.evaluation(request.split, index, request.batch);
     const BesideNoCapture ordinary;
-    Pass pass{.training = false,
-              .seed = request.seed,
-              .step = at::full({}, index, at::TensorOptions().dtype(at::kLong).device(device))};
+    Pass pass{
+        .in = {.seed = request.seed, .step = at::full({}, index, at::TensorOptions().dtype(at::kLong).device(device))}};
     const Tensor nats = losses({batch.tokens.to(device), batch.targets.to(device)}, pass);
     sums.add(nats, batch.targets, data.document_ids(request.split, index, request.batch));
   }

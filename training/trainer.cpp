@@ -131,6 +131,15 @@ void Trainer::capture() {
   }
 }
 
+namespace {
+
+// What multiplies every token's loss, known before they are.
+Tensor loss_scale(const Batch& batch, double share) {
+  return (batch.targets >= 0).sum().to(at::kFloat).reciprocal() * share;
+}
+
+}  // namespace
+
 void Trainer::compute(StepResult& result, bool accounts) {
   parameters_.flat_gradient().zero_();
   std::vector<std::function<void()>> after_step;
@@ -138,19 +147,21 @@ void Trainer::compute(StepResult& result, bool accounts) {
   const double share = 1.0 / static_cast<double>(micros);
   const auto add = [](Tensor& sum, const Tensor& value) { sum = sum.defined() ? sum + value : value; };
   for (int64_t micro = 0; micro < micros; ++micro) {
-    Pass pass{.training = true, .seed = seed_, .step = micros == 1 ? inputs_.step : inputs_.step * micros + micro};
-    pass.weights_in_step = true;
-    pass.account = accounts && micro + 1 == micros;
     const Batch& batch = inputs_.batches[static_cast<std::size_t>(micro)];
-    if (fused_) pass.loss_scale = (batch.targets >= 0).sum().to(at::kFloat).reciprocal() * share;
+    Pass pass{.in = {.training = true,
+                     .weights_in_step = true,
+                     .seed = seed_,
+                     .step = micros == 1 ? inputs_.step : inputs_.step * micros + micro,
+                     .loss_scale = fused_ ? loss_scale(batch, share) : Tensor(),
+                     .account = accounts && micro + 1 == micros}};
     const Tensor mean = mean_loss(losses_(batch, pass), batch), loss = share == 1 ? mean : mean * share;
     Tensor total = loss;
-    add_losses(pass.losses, share, total, result.routing_loss);
+    add_losses(pass.out.losses, share, total, result.routing_loss);
     total.backward();
     add(result.loss, loss.detach());
-    after_step.insert(after_step.end(), pass.after_step.begin(), pass.after_step.end());
-    if (pass.account) result.account = accounts_.measure(pass);
-    if (pass.waits) capturable_ = false;
+    after_step.insert(after_step.end(), pass.out.after_step.begin(), pass.out.after_step.end());
+    if (pass.in.account) result.account = accounts_.measure(pass);
+    if (pass.out.waits) capturable_ = false;
   }
   result.grad_norm = optimiser_.step(result.learning_rate, inputs_.rate);
   at::NoGradGuard no_grad;

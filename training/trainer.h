@@ -15,7 +15,7 @@
 
 namespace absorb {
 
-/// [B,T] nats per token, 0 where the target is -1; routing losses are left in pass.losses.
+/// [B,T] nats per token, 0 where the target is -1; routing losses are left in Pass::out.
 using TokenLosses = std::function<Tensor(const Batch&, Pass&)>;
 
 /// What one step did. Tensors are scalars on the device, so that a GPU isn't waited for at every step.

@@ -11,7 +11,7 @@ namespace absorb {
 namespace {
 
 Pass evaluation(const Pass& pass) {
-  return Pass{.bf16 = pass.bf16, .seed = pass.seed, .step = pass.step};
+  return {.in = {.bf16 = pass.in.bf16, .seed = pass.in.seed, .step = pass.in.step}};
 }
 
 // The routing of one site as plain weights, so that single tokens can be given to single experts: sigmoid(logit w) = w.
@@ -81,7 +81,7 @@ double gain_correlation(const Model& model, const Tensor& tokens, const Tensor& 
   sequence_losses(model, tokens, targets, watched, pass);
   const int64_t batch = tokens.size(0), items = tokens.size(1), experts = gains.size(2);
   const Tensor base = sequence_losses(model, tokens, targets, replay(routes, site, native, tokens), pass);
-  Random random(stream_key(pass.seed, "gain check/" + site));
+  Random random(stream_key(pass.in.seed, "gain check/" + site));
   std::vector<double> expected, exact;
   while (static_cast<int64_t>(expected.size()) < swaps) {  // one token of every sequence at a time
     Routing swapped = native;

@@ -75,10 +75,15 @@ Model::Model(const ModelSettings& settings, int64_t vocabulary, bool experts, co
 }
 
 Tensor Model::losses(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const {
-  pass.tokens = tokens;
   check(tokens.size(1) <= settings_.context, "a sequence of {} tokens in a context of {}", tokens.size(1),
         settings_.context);
-  const AutocastGuard autocast(pass.bf16, tokens.device());
+  PassInput input = pass.in;
+  input.tokens = tokens;
+  return with_input(pass, std::move(input), [&](Pass& informed) { return run(tokens, targets, routes, informed); });
+}
+
+Tensor Model::run(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const {
+  const AutocastGuard autocast(pass.in.bf16, tokens.device());
   Tensor x = embed(tokens, embedding_, pass);  // [B,T,D]
   Branch branch;                               // what the layer before adds to x
   const auto normed = [&](const Norm& norm) {

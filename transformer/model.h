@@ -45,6 +45,8 @@ class Model {
 
  private:
   struct Block;
+  /// losses() in a pass that knows its tokens.
+  Tensor run(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const;
   ModelSettings settings_;
   int64_t vocabulary_;
   Embedding embedding_;

@@ -20,10 +20,10 @@ class Hash final : public Router {
   }
 
   Scores score(const RouterInput& input, const Pass& pass) const override {
-    check(pass.tokens.defined(), "router \"hash\" needs the tokens of the pass");
+    check(pass.in.tokens.defined(), "router \"hash\" needs the tokens of the pass");
     Scores scores = sized_scores(task_, input);
-    const Tensor z = table(input.items.device()).index_select(0, pass.tokens.reshape({-1}));
-    Tensor rows = z.view({pass.tokens.size(0), pass.tokens.size(1), -1});
+    const Tensor z = table(input.items.device()).index_select(0, pass.in.tokens.reshape({-1}));
+    Tensor rows = z.view({pass.in.tokens.size(0), pass.in.tokens.size(1), -1});
     // Not to bf16: what a token is routed to must not depend on how products are rounded.
     if (input.items.scalar_type() != at::kBFloat16) rows = rows.to(input.items.scalar_type());
     if (task_.attention())

@@ -117,7 +117,7 @@ void BenchRun::evaluate(bool exactly) {
   at::NoGradGuard no_grad;
   const BesideNoCapture ordinary;
   const Batch& batch = batches_[0][0];
-  Pass pass{.step = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(device_))};
+  Pass pass{.in = {.step = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(device_))}};
   const TokenLosses losses = exactly ? live_->losses() : trained_losses_;
   losses({batch.tokens.to(device_), batch.targets.to(device_)}, pass).to(at::kCPU);
 }

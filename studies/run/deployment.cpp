@@ -116,7 +116,7 @@ class Deployer {
       recording->tokens = batch.tokens;
       Routes watched = recorder.routes();
       if (gains) watched.gains = expected_gains(recorder.model(), batch.tokens, batch.targets, recorder.routes(), pass);
-      Pass first{.seed = pass.seed, .step = pass.step, .tokens = batch.tokens};
+      Pass first{.in = {.seed = pass.in.seed, .step = pass.in.step, .tokens = batch.tokens}};
       watched.observe = [&](const Site& site, const Routing&, const RouterInput& input) {
         recording->at[site] = (*routes_.at.at(site))(input, first);
       };
@@ -174,7 +174,7 @@ class Deployer {
     const TrainingSettings& t = own_->settings().training;
     const Batch batch = data_->evaluation(Split::valid, 0, t.batch / t.accumulate);
     const Tensor tokens = batch.tokens.to(own_->device()), targets = batch.targets.to(own_->device());
-    const Pass pass{.seed = seed_of(own_->settings()), .step = at::zeros({}, tokens.options())};
+    const Pass pass{.in = {.seed = seed_of(own_->settings()), .step = at::zeros({}, tokens.options())}};
     Json out = Json::object();
     for (const auto& [site, route] : own_->routes().at)
       if (!route->task().attention())

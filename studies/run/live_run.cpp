@@ -30,10 +30,11 @@ std::shared_ptr<const FusedWeights> LiveRun::fused_weights() const {
 TokenLosses LiveRun::training_losses(std::shared_ptr<const FusedWeights> fused) const {
   return [inner = losses(), bf16 = settings_.training.precision == "bf16", fused = std::move(fused)](const Batch& batch,
                                                                                                      Pass& pass) {
-    pass.bf16 = bf16;
-    pass.fused = fused;
-    if (fused && !pass.weights_in_step) fused->refresh();
-    return inner(batch, pass);
+    if (fused && !pass.in.weights_in_step) fused->refresh();
+    PassInput input = pass.in;
+    input.bf16 = bf16;
+    input.fused = fused;
+    return with_input(pass, std::move(input), [&](Pass& informed) { return inner(batch, informed); });
   };
 }
 
@@ -56,7 +57,7 @@ TokenLosses LiveRun::losses(Routes routes) const {
   if (reads_gains(routes))
     return [model = model_, routes = std::move(routes), own = routes_](const Batch& batch, Pass& pass) {
       Routes informed = routes;
-      pass.waits = true;  // experts are measured one by one
+      pass.out.waits = true;  // experts are measured one by one
       informed.gains = expected_gains(*model, batch.tokens, batch.targets, own, pass);
       return model->losses(batch.tokens, batch.targets, informed, pass);
     };

@@ -48,7 +48,8 @@ Tensor RunSubject::adaptation_loss(const TokenLosses& losses, int64_t step) cons
   const uint64_t stream = stream_key(static_cast<uint64_t>(settings_.seed), "adaptation");
   Batch batch = data_->batch(stream, step, batch_, 0);
   batch = {batch.tokens.to(run_.device()), batch.targets.to(run_.device())};
-  Pass pass{.seed = stream, .step = at::full({}, step, batch.tokens.options())};  // not training: no dropout
+  // Not training: no dropout.
+  Pass pass{.in = {.seed = stream, .step = at::full({}, step, batch.tokens.options())}};
   return mean_loss_of(losses(batch, pass), batch);
 }
 

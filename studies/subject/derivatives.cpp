@@ -61,7 +61,8 @@ std::vector<Tensor> RunSubject::example_gradients(std::span<const Group> groups,
   std::vector<std::vector<Tensor>> rows(groups.size());
   for (std::size_t e = 0; e < examples.size(); ++e) {
     const Batch batch = sequences(examples.subspan(e, 1));
-    Pass pass{.seed = static_cast<uint64_t>(settings_.seed), .step = at::full({}, examples[e], batch.tokens.options())};
+    Pass pass{.in = {.seed = static_cast<uint64_t>(settings_.seed),
+                     .step = at::full({}, examples[e], batch.tokens.options())}};
     run_.parameters().flat_gradient().zero_();
     mean_loss_of(losses(batch, pass), batch).backward();
     const at::NoGradGuard no_grad;
@@ -100,8 +101,10 @@ std::vector<Tensor> RunSubject::hessian_products(std::span<const Group> groups, 
   Tensor product = at::zeros_like(direction);
   const auto all = static_cast<double>(examples.size());
   each_batch(examples, [&](const Batch& batch, Pass& pass) {
-    pass.twice_differentiable = true;
-    const Tensor loss = mean_loss_of(losses(batch, pass), batch) * (static_cast<double>(batch.tokens.size(0)) / all);
+    PassInput twice = pass.in;
+    twice.twice_differentiable = true;
+    Pass again{.in = std::move(twice)};
+    const Tensor loss = mean_loss_of(losses(batch, again), batch) * (static_cast<double>(batch.tokens.size(0)) / all);
     const Tensor along = dot(parameters, gradients_of(loss, parameters, true), direction);
     const at::NoGradGuard no_grad;
     product += flat_of(parameters, gradients_of(along, parameters, false));

@@ -38,12 +38,13 @@ std::vector<Group> RunSubject::writers() const {
 RunSubject::Writes RunSubject::writes_of(const Batch& batch, const Pass& pass, const Site& ablated,
                                          const Tensor& instead) const {
   Writes writes;
-  Pass looked = pass;
-  looked.write = [&](const Site& site, const Tensor& y) {
+  PassInput input = pass.in;
+  input.write = [&](const Site& site, const Tensor& y) {
     const Tensor out = site == ablated ? instead.expand_as(y) : y;
     writes[site] = out;
     return out;
   };
+  Pass looked{.in = std::move(input)};
   run_.losses()(batch, looked);
   return writes;
 }

@@ -116,8 +116,8 @@ void RunSubject::each_batch(Examples examples, const std::function<void(const Ba
   const auto size = static_cast<std::size_t>(settings_.training.batch / settings_.training.accumulate);
   for (std::size_t begin = 0; begin < examples.size(); begin += size) {
     const Batch batch = sequences(examples.subspan(begin, std::min(size, examples.size() - begin)));
-    Pass pass{.seed = static_cast<uint64_t>(settings_.seed),
-              .step = at::full({}, static_cast<int64_t>(begin), batch.tokens.options())};
+    Pass pass{.in = {.seed = static_cast<uint64_t>(settings_.seed),
+                     .step = at::full({}, static_cast<int64_t>(begin), batch.tokens.options())}};
     visit(batch, pass);
   }
 }

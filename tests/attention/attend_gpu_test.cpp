@@ -66,7 +66,6 @@ class Case {
     scale_.narrow(0, 0, 1).fill_(0.5);
     shift_ = at::full(heads, -0.25, at::kFloat);
     step_ = at::full({}, 5, at::kLong);
-    pass_ = Pass{.training = true, .seed = 3, .step = step_};
     if (kind.k > 0) budget_ = top_k(dense(routing().scores), kind.k, Visible::causal, false);
   }
 
@@ -79,7 +78,7 @@ class Case {
     for (Tensor* x : {&q, &k, &v, &items, &choices}) x->requires_grad_();
     const Routing routed = routing(items, choices);
     const AttendInput input{q, k, v, kind_.apply, kind_.dropout, "site"};
-    const Tensor out = attend(input, shape_.rank > 0 ? &routed : nullptr, pass_);  // [B,T,H*d]
+    const Tensor out = attend(input, shape_.rank > 0 ? &routed : nullptr, pass());  // [B,T,H*d]
     out.backward(d_out_.to(at::kDouble).flatten(2));
     const auto gradient = [](const Tensor& x) {
       return (x.grad().defined() ? x.grad() : at::zeros_like(x)).transpose(1, 2);
@@ -171,6 +170,7 @@ class Case {
   }
 
  private:
+  Pass pass() const { return {.in = {.training = true, .seed = 3, .step = step_}}; }
   static Tensor heads_first(const Tensor& x) { return x.transpose(1, 2).contiguous(); }
   static Tensor part(const Tensor& x, int64_t which) { return heads_first(x.select(2, which).to(at::kDouble)); }
 
@@ -194,14 +194,13 @@ class Case {
 
   kernels::Dropout dropout(const Tensor& step) const {
     if (kind_.dropout == 0) return {};
-    return {pass_.random("dropout", "site/weights").key, step.const_data_ptr<int64_t>(),
+    return {pass().random("dropout", "site/weights").key, step.const_data_ptr<int64_t>(),
             static_cast<uint32_t>(std::llround(kind_.dropout * 0x1p32)), static_cast<float>(1 / (1 - kind_.dropout))};
   }
 
   Shape shape_;
   Kind kind_;
   Tensor qkv_, factors_, d_out_, scale_, shift_, step_;  // [B,T,3,H,d], [B,T,2,H,r], [B,T,H,d], [H], [H], scalar
-  Pass pass_;
   KeepTop budget_;
 };
 

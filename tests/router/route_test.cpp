@@ -68,7 +68,7 @@ TEST(RouterRedrawn, DrawsAnewAtEveryStepAndTheSameAtOneStep) {
   const std::string toml = "router.type = \"redrawn\"\nselection = { type = \"top_k\", k = 2, weight = \"one\" }";
   const Tensor x = features({2, 16, 8}, "x", at::kFloat);
   const auto at_step = [&](int64_t step) {
-    Pass pass{.seed = 3, .step = at::full({}, step, at::kLong)};
+    const Pass pass{.in = {.seed = 3, .step = at::full({}, step, at::kLong)}};
     return weights(route_once(toml, attention_task(), x, pass));
   };
   EXPECT_TRUE(at::equal(at_step(1), at_step(1)));
@@ -189,9 +189,9 @@ TEST(RouterLosses, AreWhatTheirFormulasSay) {
   const auto losses = [&](const std::string& extra) {
     const Parameters parameters(1, at::kDouble);
     const auto route = make_route("site", task, routing(base + extra), parameters);
-    Pass pass{.training = true};
+    Pass pass{.in = {.training = true}};
     const Routing routing = (*route)(input_for(task, x), pass);
-    return std::pair(pass.losses.begin()->second.item<double>(),
+    return std::pair(pass.out.losses.begin()->second.item<double>(),
                      dense(routing.scores)[0][0].new_empty({0}).defined() ? dense(routing.scores) : Tensor());
   };
   const auto [balance, scores] = losses("losses.load_balance = 0.5");
@@ -212,10 +212,10 @@ TEST(RouterLosses, SparsityCountsTheFutureAndReachesWhatItShould) {
                 (router_only ? "router" : "all") + "\" }"),
         parameters);
     const Tensor x = features({2, 5, 8}).requires_grad_();
-    Pass pass{.training = true};
+    Pass pass{.in = {.training = true}};
     const Routing r = (*route)(input_for(task, x), pass);
     const double open = dense(r.scores).sigmoid().mean().item<double>();
-    const Tensor loss = pass.losses.at("site/sparsity");
+    const Tensor loss = pass.out.losses.at("site/sparsity");
     EXPECT_NEAR(loss.item<double>(), std::pow(0.875 - (1 - open), 2), 1e-12);
     loss.backward();
     EXPECT_EQ(x.grad().defined(), !router_only);

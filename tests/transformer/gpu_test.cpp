@@ -41,8 +41,9 @@ TEST_F(TransformerGpu, LossesAndGradientsAgreeWithTheCpus) {
       const Routes routes = make_routes(model, target_named("both"), routed, routed, parameters);
       parameters.gather(device);
       const Tensor tokens = (uniform({stream_key(1, "tokens"), {}}, {4, 33}, at::kCPU) * 50).to(at::kLong).to(device);
-      Pass pass{
-          .training = true, .seed = 3, .step = at::full({}, 2, at::TensorOptions().dtype(at::kLong).device(device))};
+      Pass pass{.in = {.training = true,
+                       .seed = 3,
+                       .step = at::full({}, 2, at::TensorOptions().dtype(at::kLong).device(device))}};
       const Tensor loss = model.losses(tokens.narrow(1, 0, 32), tokens.narrow(1, 1, 32), routes, pass);
       loss.mean().backward();
       losses.push_back(loss.detach().cpu());

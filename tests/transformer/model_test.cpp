@@ -104,7 +104,7 @@ TEST(TransformerDropout, IsOneStreamForAllArms) {
   const Built dense("dense", soft, 1, settings), again("dense", soft, 1, settings);
   const Tensor tokens = some_tokens();
   const auto at_step = [&](const Built& built, int64_t step) {
-    Pass pass{.training = true, .seed = 9, .step = at::full({}, step, at::kLong)};
+    Pass pass{.in = {.training = true, .seed = 9, .step = at::full({}, step, at::kLong)}};
     return built.model.losses(tokens.narrow(1, 0, 12), tokens.narrow(1, 1, 12), {}, pass);
   };
   EXPECT_TRUE(at::equal(at_step(dense, 1), at_step(again, 1)));

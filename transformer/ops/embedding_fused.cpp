@@ -28,8 +28,8 @@ Tensor embed_by_kernel(const Tensor& tokens, const Embedding& embedding, const P
   back.width = width;
   back.vocabulary = token.size(0);
   back.dropout = call.dropout;
-  const Tensor dtoken = pass.fused->gradient_of(token), dposition = pass.fused->gradient_of(position);
-  record({x}, {token, position}, [=, step = pass.step](const Tensors& gradients) -> Tensors {
+  const Tensor dtoken = pass.in.fused->gradient_of(token), dposition = pass.in.fused->gradient_of(position);
+  record({x}, {token, position}, [=, step = pass.in.step](const Tensors& gradients) -> Tensors {
     const Tensor dx = gradients[0].to(at::kBFloat16).contiguous();
     const Tensor sorted = workspace_of(kernels::sort_tokens_bytes(rows), dx);
     const Tensor workspace = workspace_of(kernels::embedding_backward_bytes(rows, width), dx);

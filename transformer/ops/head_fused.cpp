@@ -110,9 +110,9 @@ Tensor head_losses_by_kernel(const Tensor& h, const Tensor& token, const Tensor&
   // A product of a multiple of 64 columns is fast; columns past the vocabulary hold whatever is stored behind the
   // table, and the loss leaves them out.
   const int64_t padded = (vocabulary + 63) / 64 * 64;
-  Tensor w = pass.fused->bf16(token, padded);
+  Tensor w = pass.in.fused->bf16(token, padded);
   const bool pads = w.defined();
-  if (!pads) w = pass.fused->bf16(token);
+  if (!pads) w = pass.in.fused->bf16(token);
   check(w.defined(), "[head_losses_by_kernel] the embedding isn't a parameter");
   const bool differentiates = at::GradMode::is_enabled() && (h.requires_grad() || token.requires_grad());
   const Head head{rows,
@@ -121,17 +121,17 @@ Tensor head_losses_by_kernel(const Tensor& h, const Tensor& token, const Tensor&
                   h.detach().reshape({rows, width}),
                   w,
                   targets.contiguous().view({-1}),
-                  token.requires_grad() ? pass.fused->gradient(token, pads ? padded : 0) : Tensor(),
+                  token.requires_grad() ? pass.in.fused->gradient(token, pads ? padded : 0) : Tensor(),
                   h.requires_grad()};
   const Tensor losses = empty_like_on(h, targets.sizes(), at::kFloat);
   const bool at_once =
-      differentiates && pads && pass.loss_scale.defined() && kernels::has_fused_head(vocabulary, width);
+      differentiates && pads && pass.in.loss_scale.defined() && kernels::has_fused_head(vocabulary, width);
   Tensor kept;  // the gradient of h, or that of the logits
   {
     at::NoGradGuard no_grad;
     const AutocastGuard plain(false, h.device());
-    kept =
-        at_once ? losses_with_gradients(head, losses, pass.loss_scale) : losses_in_place(head, losses, differentiates);
+    kept = at_once ? losses_with_gradients(head, losses, pass.in.loss_scale)
+                   : losses_in_place(head, losses, differentiates);
   }
   if (!differentiates) return losses;
   record({losses}, {h, token}, [=, sink = sink_of(h), shape = h.sizes().vec()](const Tensors& gradients) -> Tensors {

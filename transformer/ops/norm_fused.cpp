@@ -50,7 +50,7 @@ std::pair<Tensor, Tensor> norm_gradients(const NormKept& kept, Tensor dx_next, T
 }  // namespace
 
 std::string why_no_norm_kernel(const Pass& pass) {
-  return pass.write ? "what is added to a stream that somebody looks at" : "";
+  return pass.in.write ? "what is added to a stream that somebody looks at" : "";
 }
 
 Normed add_norm_by_kernel(const Tensor& x, const Branch& branch, const Norm& norm, const Pass& pass) {
@@ -64,11 +64,11 @@ Normed add_norm_by_kernel(const Tensor& x, const Branch& branch, const Norm& nor
                 empty_like_on(x, {rows}, at::kFloat),
                 empty_like_on(x, {rows}, at::kFloat),
                 weight.detach(),
-                pass.step,
-                pass.fused->gradient_of(weight),
-                pass.fused->gradient_of(bias),
-                pass.fused->gradient_of(branch.bias),
-                pass.fused,
+                pass.in.step,
+                pass.in.fused->gradient_of(weight),
+                pass.in.fused->gradient_of(bias),
+                pass.in.fused->gradient_of(branch.bias),
+                pass.in.fused,
                 {}};
   kernels::NormForward call;
   call.rows = kept.call.rows = rows;

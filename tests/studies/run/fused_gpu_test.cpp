@@ -52,9 +52,11 @@ class Built {
   }
   TokenLosses losses() const {
     return [this](const Batch& data, Pass& pass) {
-      pass.bf16 = bf16_;
-      pass.fused = fused_;
-      return model_.losses(data.tokens, data.targets, routes_, pass);
+      PassInput input = pass.in;
+      input.bf16 = bf16_;
+      input.fused = fused_;
+      return with_input(pass, std::move(input),
+                        [&](Pass& informed) { return model_.losses(data.tokens, data.targets, routes_, informed); });
     };
   }
   const Parameters& parameters() const { return parameters_; }
@@ -67,14 +69,15 @@ class Built {
   /// `early`: what multiplies the losses is known in the forward pass, as in training.
   Result run(const Batch& data, bool early = true) const {
     const auto on = at::TensorOptions().dtype(at::kLong).device(device_);
-    Pass pass{.training = true, .seed = 11, .step = at::full({}, 7, on)};
     parameters_.flat_gradient().zero_();
     const Batch here{data.tokens.to(device_), data.targets.to(device_)};
-    if (early) pass.loss_scale = (here.targets >= 0).sum().to(at::kFloat).reciprocal();
+    const Tensor scale = (here.targets >= 0).sum().to(at::kFloat).reciprocal();
+    Pass pass{
+        .in = {.training = true, .seed = 11, .step = at::full({}, 7, on), .loss_scale = early ? scale : Tensor()}};
     const Tensor nats = losses()(here, pass);
     Tensor total = mean_loss(nats, here);
     Result result{nats.detach().to(at::kCPU, at::kDouble), {}};
-    for (const auto& [name, value] : pass.losses) {
+    for (const auto& [name, value] : pass.out.losses) {
       total = total + value;
       result.routing_loss += value.item<double>();
     }
