@@ -3,6 +3,9 @@
 add_library(absorb_library SHARED)
 set_target_properties(absorb_library PROPERTIES OUTPUT_NAME absorb LINKER_LANGUAGE CXX)
 target_link_libraries(absorb_library PUBLIC absorb_flags PRIVATE ZLIB::ZLIB "${ABSORB_PCRE2}" Threads::Threads)
+# What it shows is absorb's own: what it holds of other libraries can't collide with a plug-in's.
+target_link_options(absorb_library PRIVATE "-Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/symbols.map")
+set_target_properties(absorb_library PROPERTIES LINK_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/symbols.map")
 
 # Sources of a room: all .cpp below it but those of deeper rooms, and either its cuda/ or its no_cuda.cpp.
 function(absorb_sources folder out)

@@ -1,4 +1,5 @@
-# Run at every build: writes absorb_version.h, only if it changed. A source tree without git builds as "unknown".
+# Run at every build: writes absorb_version.h and absorb_headers.h, only if they changed. A source tree without git builds
+# as "unknown".
 execute_process(COMMAND git -C "${SOURCE}" rev-parse --short=12 HEAD OUTPUT_VARIABLE ABSORB_COMMIT
   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
 set(ABSORB_DIRTY 0)
@@ -11,4 +12,23 @@ else()
   endif()
 endif()
 set(PROJECT_VERSION "${VERSION}")
-configure_file("${SOURCE}/cmake/absorb_version.h.in" "${TARGET}" @ONLY)
+configure_file("${SOURCE}/cmake/absorb_version.h.in" "${FOLDER}/absorb_version.h" @ONLY)
+
+file(STRINGS "${SOURCE}/cmake/layers.txt" layers REGEX "^[a-z/]+:")
+set(hashes "")
+foreach(line IN LISTS layers)
+  string(REGEX REPLACE "[/:].*" "" folder "${line}")
+  list(APPEND folders ${folder})
+endforeach()
+list(REMOVE_DUPLICATES folders)
+foreach(folder IN LISTS folders)
+  file(GLOB_RECURSE headers RELATIVE "${SOURCE}" "${SOURCE}/${folder}/*.h")
+  list(SORT headers)
+  foreach(header IN LISTS headers)
+    file(SHA256 "${SOURCE}/${header}" hash)
+    string(APPEND hashes "${header} ${hash}\n")
+  endforeach()
+endforeach()
+string(SHA256 ABSORB_HEADERS "${hashes}")
+string(SUBSTRING "${ABSORB_HEADERS}" 0 12 ABSORB_HEADERS)
+configure_file("${SOURCE}/cmake/absorb_headers.h.in" "${FOLDER}/absorb_headers.h" @ONLY)

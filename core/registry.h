@@ -1,5 +1,7 @@
 // Named implementations of one interface: what `type = "..."` in a study file may say. A registry is filled by an
-// ordinary function (self-registering statics are dropped by linkers); an unknown name lists what exists.
+// ordinary function (self-registering statics are dropped by linkers); an unknown name lists what exists. It grows
+// after the start when a plug-in is loaded (studies/plugin/load.h): entries never move or go, so that what was found
+// stays valid, but nobody may look a name up on another thread meanwhile. Nothing may keep a copy of names().
 #pragma once
 
 #include <functional>
@@ -78,10 +80,28 @@ class Registry {
   const Traits& traits(const std::string& name) const { return entries_.at(name).traits; }
   std::vector<FieldDoc> fields_of(const std::string& name) const { return entries_.at(name).fields(); }
   const std::string& kind() const { return kind_; }
+  /// What brought an entry: what take() was told; empty for what is built in, and for a name that nothing has.
+  std::string origin(const std::string& name) const {
+    const auto found = entries_.find(name);
+    return found == entries_.end() ? "" : found->second.origin;
+  }
+  /// The names in both registries.
+  std::vector<std::string> clashes(const Registry& others) const {
+    std::vector<std::string> both;
+    for (const auto& [name, entry] : others.entries_)
+      if (entries_.contains(name)) both.push_back(name);
+    return both;
+  }
+  /// Moves in what `others` has, none of which may clash.
+  void take(Registry& others, const std::string& origin) {
+    check(clashes(others).empty(), "{} \"{}\" is registered twice", kind_, join(clashes(others)));
+    for (auto& [name, entry] : others.entries_) entry.origin = origin;
+    entries_.merge(others.entries_);
+  }
 
  private:
   struct Entry {
-    std::string doc;
+    std::string doc, origin;
     Traits traits;
     std::function<std::shared_ptr<T>(const Settings&, Args...)> make;
     std::function<Json(const Settings&)> resolve;

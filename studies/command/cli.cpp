@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/settings.h"
 #include "studies/command/commands.h"
+#include "studies/plugin/load.h"
 #include "studies/run/provenance.h"
 
 namespace absorb {
@@ -190,8 +191,18 @@ void add_bench(CLI::App& app, BenchOptions& o, Command& chosen) {
   bench->callback([&] { chosen = [&o] { return bench_command(o); }; });
 }
 
-int guarded(const Command& command) {
+// Of every command that reads settings: what they name may be a plug-in's.
+void add_plugins(CLI::App& app, std::vector<std::string>& plugins) {
+  for (const char* command : {"run", "plan", "deploy", "compensate", "conform", "list", "bench"})
+    app.get_subcommand(command)
+        ->add_option("--plugin", plugins,
+                     "Load a plug-in, as study.plugins does: a shared library with types of its own")
+        ->allow_extra_args(false);
+}
+
+int guarded(const Command& command, const std::vector<std::string>& plugins) {
   try {
+    load_plugins(plugins);
     return command();
   } catch (const UserError& error) {
     std::cerr << "absorb: " << error.what() << '\n';
@@ -229,6 +240,7 @@ int command_line(int argc, char** argv) {
   GraphOptions graph;
   ConformOptions conform;
   BenchOptions bench;
+  std::vector<std::string> plugins;
   Command chosen;
   add_run(app, run, chosen);
   add_looks(app, folder, what, markdown, chosen);
@@ -241,6 +253,7 @@ int command_line(int argc, char** argv) {
   add_graph(app, graph, chosen);
   add_conform(app, conform, chosen);
   add_bench(app, bench, chosen);
+  add_plugins(app, plugins);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -248,7 +261,7 @@ int command_line(int argc, char** argv) {
     std::cerr << "absorb: " << error.what() << " (absorb --help says more)\n";
     return exit_users_mistake;
   }
-  return guarded(chosen);
+  return guarded(chosen, plugins);
 }
 
 }  // namespace absorb

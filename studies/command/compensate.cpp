@@ -11,6 +11,7 @@
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/folder/claim.h"
+#include "studies/plugin/load.h"
 #include "studies/run/interrupt.h"
 #include "studies/subject/measure_run.h"
 #include "studies/work/display.h"
@@ -135,6 +136,7 @@ std::vector<std::string> worker_command(const CompensateOptions& options, int64_
   if (!options.measures.empty()) add("--measures", join(options.measures, ","));
   for (const int64_t layer : options.layers) add("--layers", std::to_string(layer));
   for (const std::string& set : options.sets) add("--set", set);
+  for (const LoadedPlugin& plugin : loaded_plugins()) add("--plugin", plugin.file.string());
   return argv;
 }
 

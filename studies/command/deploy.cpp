@@ -29,7 +29,7 @@ int deploy_command(const DeployOptions& options) {
     deploy_all(run, device);
     evaluated += open;
   }
-  write_file(plan.folder / "study.toml", whole_study(study).toml());
+  write_study(study, plan.folder);
   std::cout << fmt::format("{} deployments evaluated\n", evaluated) << summarise(plan.folder);
   return exit_done;
 }

@@ -9,6 +9,7 @@
 #include "studies/cost/estimate.h"
 #include "studies/cost/memory.h"
 #include "studies/folder/analysis_lock.h"
+#include "studies/plugin/load.h"
 #include "studies/work/display.h"
 #include "studies/work/jobs.h"
 #include "studies/work/work.h"
@@ -91,6 +92,10 @@ std::vector<std::string> worker_command(const RunOptions& options) {
     argv.push_back("--set");
     argv.push_back(set);
   }
+  for (const LoadedPlugin& plugin : loaded_plugins()) {
+    argv.push_back("--plugin");
+    argv.push_back(plugin.file.string());
+  }
   return argv;
 }
 
@@ -125,7 +130,7 @@ int run_command(const RunOptions& options) {
     open_corpora(plan);
     require_writable(options.runs);
     lock_analysis(study, plan.folder);
-    write_file(plan.folder / "study.toml", whole_study(study).toml());
+    write_study(study, plan.folder);
   }
   const WorkResult result = work(plan, work_options);
   if (options.worker) return result.interrupted ? exit_resumable : exit_done;

@@ -6,6 +6,7 @@
 #include "studies/analysis/compensation_summaries.h"
 #include "studies/command/commands.h"
 #include "studies/folder/analysis_lock.h"
+#include "studies/plugin/load.h"
 #include "studies/report/data/results.h"
 #include "studies/report/text/compensation_table.h"
 #include "studies/report/text/table.h"
@@ -17,6 +18,7 @@ Settings whole_study(const Study& study) {
   Json whole = study.base.value();
   whole["study"] = write_settings(study.settings);
   whole["study"].erase("extends");
+  if (study.settings.plugins.empty()) whole["study"].erase("plugins");
   for (const ArmSpec& arm : study.arms) {
     Settings overrides = arm.overrides;
     overrides.merge(study.last);
@@ -37,6 +39,11 @@ Settings whole_study(const Study& study) {
   }
   whole["compensation"] = write_settings(study.compensation);
   return Settings::from_json(std::move(whole), study.file.string());
+}
+
+void write_study(Study study, const Path& folder) {
+  study.settings.plugins = keep_plugins(folder);
+  write_file(folder / "study.toml", whole_study(study).toml());
 }
 
 Study study_in(const Path& folder, const std::vector<std::string>& sets) {

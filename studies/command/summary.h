@@ -10,6 +10,8 @@ namespace absorb {
 
 /// A study with what it extends and --set laid in, so that its folder explains itself.
 Settings whole_study(const Study& study);
+/// Writes that to <folder>/study.toml, with every loaded plug-in copied beside it: the study names the copies.
+void write_study(Study study, const Path& folder);
 /// The study that a folder holds; UserError if it is none.
 Study study_in(const Path& folder, const std::vector<std::string>& sets = {});
 /// Its plan, with that folder as the study's own.

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "studies/folder/differences.h"
+#include "studies/plugin/load.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {
@@ -143,6 +144,7 @@ class Planner {
 }  // namespace
 
 RunPlan plan_runs(const Study& study, const Path& runs) {
+  load_plugins(study.settings.plugins);
   RunPlan plan = Planner(study, runs).plan();
   plan_deployments(study, plan);
   return plan;

@@ -36,7 +36,7 @@ struct RunPlan {
   std::vector<Matched> matched;  // one per target and cell
 };
 
-/// Resolves everything; UserError on whatever the study file gets wrong. Reads no corpus.
+/// Resolves everything; UserError on whatever the study file gets wrong. Reads no corpus. Loads the study's plug-ins.
 RunPlan plan_runs(const Study& study, const Path& runs);
 
 /// The arms of target both that make the 2 x 2, by which routers are frozen; absent if a corner is missing.

@@ -65,6 +65,7 @@ class DeploymentPlanner {
     try {
       if (target.attention) task.settings.attention = overridden(source.settings.attention, spec.routing, "attention");
       if (target.moe) task.settings.moe = overridden(source.settings.moe, spec.routing, "moe");
+      task.settings.plugins = plugins_of(task.settings);
       size_of(task.settings, stated_vocabulary(task.settings.data));  // builds the routes once, for what they refuse
     } catch (const UserError& error) {
       user_error("{} of {}: {}", where(), run.name(), error.what());

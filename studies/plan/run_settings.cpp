@@ -29,6 +29,21 @@ void fields(Fields& list, StartSettings& s) {
   list.field("reinitialise", s.reinitialise, "Patterns of parameter names that keep their initial values.");
 }
 
+std::map<std::string, std::string> plugins_of(const RunSettings& run) {
+  std::map<std::string, std::string> plugins;
+  const auto add = [&plugins](const auto& registry, const std::string& name) {
+    if (const std::string hash = registry.origin(name); !hash.empty()) plugins[registry.kind() + ' ' + name] = hash;
+  };
+  const Target target = target_named(run.target);
+  for (const auto& [routed, routing] : {std::pair{target.attention, &run.attention}, std::pair{target.moe, &run.moe}}) {
+    if (!routed) continue;
+    add(registries().routers, routing->router.type);
+    add(registries().selections, routing->selection.type);
+    for (const auto& [name, loss] : routing->losses) add(registries().losses, name);
+  }
+  return plugins;
+}
+
 RunSettings read_run_settings(const Settings& tables, const std::string& target, int64_t seed) {
   require_no_strangers(tables, {"model", "routing", "data", "training", "start"});
   RunSettings run;
@@ -46,6 +61,7 @@ RunSettings read_run_settings(const Settings& tables, const std::string& target,
   require(run.training.batch % run.training.accumulate == 0,
           "{}: training.accumulate = {} doesn't divide training.batch = {}",
           tables.table("training").where("accumulate"), run.training.accumulate, run.training.batch);
+  run.plugins = plugins_of(run);
   return run;
 }
 
@@ -57,6 +73,7 @@ Json write_run_settings(const RunSettings& run) {
               {"data", write_settings(run.data)},
               {"training", write_settings(run.training)}};
   if (!run.start.from.empty()) out["start"] = write_settings(run.start);
+  if (!run.plugins.empty()) out["plugins"] = run.plugins;
   if (target.attention) out["routing"]["attention"] = write_settings(run.attention);
   if (target.moe) out["routing"]["moe"] = write_settings(run.moe);
   if (target.moe)
@@ -71,7 +88,11 @@ RunSettings run_settings_from_json(const Json& resolved, const std::string& name
   for (const char* key : {"target", "seed"}) require(tables.contains(key), "{}: holds no `{}`", name, key);
   tables.erase("target");
   tables.erase("seed");
-  return read_run_settings(Settings::from_json(std::move(tables), name), resolved["target"], resolved["seed"]);
+  tables.erase("plugins");
+  RunSettings run =
+      read_run_settings(Settings::from_json(std::move(tables), name), resolved["target"], resolved["seed"]);
+  run.plugins = resolved.value("plugins", std::map<std::string, std::string>());
+  return run;
 }
 
 std::string identity(const RunSettings& run) {

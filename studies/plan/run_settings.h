@@ -24,13 +24,16 @@ struct RunSettings {
   DataSettings data;
   TrainingSettings training;
   StartSettings start;
+  std::map<std::string, std::string> plugins;  // by type that a plug-in brought, "router gaussian": the plug-in's hash
 };
 
+/// RunSettings::plugins of what is loaded: another build of a plug-in may train other weights.
+std::map<std::string, std::string> plugins_of(const RunSettings& run);
 /// Reads [model], [routing] (with the tables `attention` and `moe` laid on last), [data] and [training].
 RunSettings read_run_settings(const Settings& tables, const std::string& target, int64_t seed);
 /// Resolved tables as JSON, defaults included; routing of a kind only where the target uses it.
 Json write_run_settings(const RunSettings& run);
-/// The inverse of write_run_settings.
+/// The inverse of write_run_settings. `plugins` is what was written, not what is loaded now.
 RunSettings run_settings_from_json(const Json& resolved, const std::string& name);
 /// Hash of write_run_settings, less what may change without changing a weight (evaluation and checkpoint rhythm,
 /// cache).

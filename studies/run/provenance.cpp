@@ -9,6 +9,7 @@
 #include "absorb_version.h"
 #include "core/clock.h"
 #include "core/device.h"
+#include "studies/plugin/load.h"
 
 namespace absorb {
 namespace {
@@ -24,12 +25,13 @@ std::string driver_version() {
   return std::getline(file, line) ? line : "";
 }
 
-// The library holds the code, the command only calls it: both are hashed.
+// The library holds the code, the command only calls it: both are hashed. They lie side by side where they were built,
+// in bin/ and lib/ once they are installed.
 std::string binary_hash() {
-  const Path command = std::filesystem::read_symlink("/proc/self/exe");
+  const Path command = std::filesystem::read_symlink("/proc/self/exe"), folder = command.parent_path();
   std::string both = hash_hex(MappedFile(command).text());
-  if (const Path library = command.parent_path() / "libabsorb.so"; std::filesystem::exists(library))
-    both = hash_hex(both + hash_hex(MappedFile(library).text()));
+  for (const Path& library : {folder / "libabsorb.so", folder.parent_path() / "lib/libabsorb.so"})
+    if (std::filesystem::exists(library)) return hash_hex(both + hash_hex(MappedFile(library).text()));
   return both;
 }
 
@@ -42,18 +44,20 @@ std::string version_line() {
 
 Json provenance(const std::vector<std::string>& argv, const std::string& device, int64_t threads) {
   static const std::string hash = binary_hash();
-  return {{"argv", argv},
-          {"version", ABSORB_VERSION},
-          {"commit", ABSORB_COMMIT},
-          {"dirty", static_cast<bool>(ABSORB_DIRTY)},
-          {"binary_hash", hash},
-          {"libtorch", TORCH_VERSION},
-          {"driver", driver_version()},
-          {"device", device},
-          {"cpu", device_name(at::kCPU)},
-          {"threads", threads},
-          {"host", host_name()},
-          {"started", utc_now()}};
+  Json out = {{"argv", argv},
+              {"version", ABSORB_VERSION},
+              {"commit", ABSORB_COMMIT},
+              {"dirty", static_cast<bool>(ABSORB_DIRTY)},
+              {"binary_hash", hash},
+              {"libtorch", TORCH_VERSION},
+              {"driver", driver_version()},
+              {"device", device},
+              {"cpu", device_name(at::kCPU)},
+              {"threads", threads},
+              {"host", host_name()},
+              {"started", utc_now()}};
+  for (const LoadedPlugin& plugin : loaded_plugins()) out["plugins"][plugin.file.filename().string()] = plugin.hash;
+  return out;
 }
 
 }  // namespace absorb

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "studies/study/plugins.h"
 
 namespace absorb {
 
@@ -46,6 +47,8 @@ void fields(Fields& list, StudySettings& s) {
   list.field("match", s.match, {"none", "parameters", "active_flops"},
              "What targets share with the dense model: total parameters, or forward operations per token.");
   list.field("top_k", s.top_k, {0, 1 << 20}, "k of the concentration line; 0: an eighth of the context.");
+  list.field("plugins", s.plugins,
+             "Plug-ins to load: shared libraries that bring types of their own, relative to the file that names them.");
 }
 
 namespace {
@@ -60,6 +63,7 @@ Settings read_with_base(const Path& file, std::set<Path> seen = {}) {
   require(std::filesystem::exists(file), "{}: there is no such study file", file.string());
   require(seen.insert(std::filesystem::weakly_canonical(file)).second, "{}: extends itself", file.string());
   Settings own = Settings::from_file(file);
+  place_plugins(own, file);
   const Settings study = own.table("study");
   if (!study.has("extends")) return own;
   require(study.value()["extends"].is_string(), "{}: `extends` must be a string", study.where("extends"));
@@ -269,6 +273,7 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
     study.last.merge(assigned);
   }
   for (const char* key : own_tables) study.last.erase(key);
+  place_plugins(all, "--set");  // those of --set, from here
   const Settings own = all.table("study");
   require(all.has("study"), "{}: holds no [study]: it can be extended, but not run", file.string());
   study.settings = read_settings<StudySettings>(own);

@@ -52,6 +52,7 @@ struct StudySettings {
   std::vector<int64_t> seeds;
   std::string match = "parameters";  // "none", "parameters", "active_flops"
   int64_t top_k = 0;                 // k of the concentration line; 0: context / 8
+  std::vector<std::string> plugins;  // files (studies/plugin/load.h); absolute once the study is read
 };
 void fields(Fields& list, StudySettings& study);
 
