@@ -23,12 +23,17 @@ Attention::Attention(Site site, const AttentionSettings& settings, const Attenti
     slices.push_back({"k", {shape.layer, Part::k, 0}, width, init});
   }
   slices.push_back({"v", {shape.layer, Part::v, 0}, width, init});
-  qkv_ = parameters.pack("qkv", {width}, std::move(slices));
+  qkv_ = parameters.pack("qkv", {width}, std::move(slices), site_);
   out_ = parameters.add("o", {width, width}, init, {shape.layer, Part::o, 0});
 }
 
 RoutingTask Attention::task() const {
-  return {shape_.width, shape_.heads, 0, Visible::causal, {shape_.layer, Part::attention_router, 0}, shape_.context};
+  return {.width = shape_.width,
+          .groups = shape_.heads,
+          .visible = Visible::causal,
+          .component = {shape_.layer, Part::attention_router, 0},
+          .context = shape_.context,
+          .input = site_};
 }
 
 Tensor Attention::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {

@@ -35,7 +35,7 @@ Moe::Moe(Site site, const MoeSettings& settings, const MoeShape& shape, const Pa
 }
 
 RoutingTask Moe::task() const {
-  return {shape_.width, 1, settings_.experts, Visible::all, {shape_.layer, Part::expert_router, 0}};
+  return {.width = shape_.width, .choices = settings_.experts, .component = {shape_.layer, Part::expert_router, 0}};
 }
 
 Tensor Moe::operator()(const Tensor& x, const Routes& routes, Pass& pass) const {

@@ -27,6 +27,8 @@ struct RoutingTask {
   int64_t context = 0;     // most items in a sequence; 0: not known
   double score_sd = 1;     // sd of the scores at the start, given items of unit variance; 0: weights N(0, 0.02)
   int64_t vocabulary = 0;  // token ids are below it; 0: not known
+  std::string input = {};  // the items' name, for parameters that multiply them (Parameters::add), where sharing a
+                           // product with the layer's own pays; empty: it doesn't
 
   bool attention() const { return choices == 0; }
   /// Standard deviation for a matrix that maps `inputs` unit-variance features to a feature of sd `target`.

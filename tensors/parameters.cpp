@@ -100,12 +100,14 @@ Parameters Parameters::redrawn(int64_t draw) const {
   return inner;
 }
 
-Tensor Parameters::add(std::string_view name, at::IntArrayRef shape, Init init, const Component& component) const {
+Tensor Parameters::add(std::string_view name, at::IntArrayRef shape, Init init, const Component& component,
+                       std::string_view multiplies) const {
   check(!shape.empty(), "parameter {}{} needs a shape", prefix_, name);
-  return pack(name, shape.slice(1), {Slice{std::string(name), component, shape[0], init}});
+  return pack(name, shape.slice(1), {Slice{std::string(name), component, shape[0], init}}, multiplies);
 }
 
-Tensor Parameters::pack(std::string_view name, at::IntArrayRef columns, std::vector<Slice> slices) const {
+Tensor Parameters::pack(std::string_view name, at::IntArrayRef columns, std::vector<Slice> slices,
+                        std::string_view multiplies) const {
   check(!store_->flat.defined(), "parameter {}{} comes after gather()", prefix_, name);
   std::vector<Tensor> parts;
   for (Slice& slice : slices) {
@@ -119,7 +121,8 @@ Tensor Parameters::pack(std::string_view name, at::IntArrayRef columns, std::vec
   }
   Tensor leaf = parts.size() == 1 ? parts[0] : at::cat(parts);
   leaf.requires_grad_(!frozen_);
-  store_->stored.push_back({prefix_ + std::string(name), leaf, std::move(slices), 0, !frozen_});
+  store_->stored.push_back(
+      {prefix_ + std::string(name), leaf, std::move(slices), std::string(multiplies), 0, !frozen_});
   return leaf;
 }
 
@@ -132,19 +135,8 @@ void Parameters::count_only() const {
   store_->counts_only = true;
 }
 
-namespace {
-
-bool has_part(const Stored& stored, int64_t layer, std::initializer_list<Part> parts) {
-  const Component& component = stored.slices[0].component;
-  return component.layer == layer && std::find(parts.begin(), parts.end(), component.part) != parts.end();
-}
-
-}  // namespace
-
 bool shares_input(const Stored& first, const Stored& other) {
-  const int64_t layer = first.slices[0].component.layer;
-  return has_part(first, layer, {Part::q, Part::v}) && has_part(other, layer, {Part::attention_router}) &&
-         first.leaf.dim() == 2 && other.leaf.dim() == 2 && first.leaf.size(1) == other.leaf.size(1);
+  return !first.multiplies.empty() && first.multiplies == other.multiplies;
 }
 
 namespace {
@@ -158,6 +150,9 @@ std::vector<Stored> side_by_side(std::vector<Stored> stored) {
     out.push_back(stored[i]);
     for (std::size_t j = i + 1; j < stored.size(); ++j) {
       if (placed[j] || !shares_input(stored[i], stored[j])) continue;
+      check(stored[i].leaf.sizes().slice(1) == stored[j].leaf.sizes().slice(1),
+            "parameters {} and {} multiply {} and have rows of another length", stored[i].name, stored[j].name,
+            stored[i].multiplies);
       placed[j] = true;
       out.push_back(stored[j]);
     }

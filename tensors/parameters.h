@@ -59,11 +59,12 @@ struct Stored {
   std::string name;
   Tensor leaf;
   std::vector<Slice> slices;  // they cover all rows in order
+  std::string multiplies;     // the name of what this matrix multiplies, where whoever added it said so
   int64_t offset = 0;         // in the flat storage; in numbers
   bool trained = true;        // any of its slices
 };
 
-/// Whether `other` is attention's router's and multiplies the same input as Q, K and V in `first`.
+/// Whether both multiply the same input, so that one product can serve them.
 bool shares_input(const Stored& first, const Stored& other);
 
 /// The four denominators of science.md section 2, and the router's own size.
@@ -88,10 +89,13 @@ class Parameters {
   /// The same scope; initial values of what is added through it are draw number `draw` of their names (0: the first).
   Parameters redrawn(int64_t draw) const;
 
-  /// A leaf of its own, initialised by (seed, full name).
-  Tensor add(std::string_view name, at::IntArrayRef shape, Init init, const Component& component) const;
+  /// A leaf of its own, initialised by (seed, full name). `multiplies` names what the matrix [M,K] multiplies, x
+  /// [...,K] in x W^T: gather() lays matrices of one name side by side.
+  Tensor add(std::string_view name, at::IntArrayRef shape, Init init, const Component& component,
+             std::string_view multiplies = {}) const;
   /// One leaf [sum of rows, columns...] made of named slices.
-  Tensor pack(std::string_view name, at::IntArrayRef columns, std::vector<Slice> slices) const;
+  Tensor pack(std::string_view name, at::IntArrayRef columns, std::vector<Slice> slices,
+              std::string_view multiplies = {}) const;
   /// A tensor that is saved with the run and never trained (counters, running statistics).
   Tensor state(std::string_view name, Tensor initial) const;
 
@@ -99,9 +103,9 @@ class Parameters {
   void count_only() const;
   /// Slices that `chosen` refuses won't be trained. Call before gather().
   void train_only(const std::function<bool(const Slice&)>& chosen) const;
-  /// Lays all leaves into one flat buffer on `device` (with a second one for gradients), in the order of stored(). What
-  /// attention's router multiplies by its layer's input comes behind that layer's Q, K and V, which are multiplied by
-  /// it as well: one product can serve all. Call once, after building.
+  /// Lays all leaves into one flat buffer on `device` (with a second one for gradients), in the order of stored(): the
+  /// order in which they were added, but that what multiplies the same input as an earlier one comes behind it. Call
+  /// once, after building.
   void gather(at::Device device) const;
   /// [all numbers], the values; leaves are views of it. Defined after gather().
   const Tensor& flat() const;

@@ -14,9 +14,9 @@ class Bilinear final : public Router {
     // Unit-variance items give factors of variance D std^2, hence scores of sd D std_a std_b (science.md, trap 1).
     const double sd = task.score_sd;
     const Init factor = Init::normal(task.init_std(task.width, task.attention() ? std::sqrt(sd) : 1));
-    query_ = parameters.add("query", {task.groups * rank_, task.width}, factor, task.component);
+    query_ = parameters.add("query", {task.groups * rank_, task.width}, factor, task.component, task.input);
     if (task.attention())
-      key_ = parameters.add("key", {task.groups * rank_, task.width}, factor, task.component);
+      key_ = parameters.add("key", {task.groups * rank_, task.width}, factor, task.component, task.input);
     else
       table_ = parameters.add("table", {task.choices, rank_}, Init::normal(task.init_std(1, sd)), task.component);
   }

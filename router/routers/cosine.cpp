@@ -12,9 +12,9 @@ class Cosine final : public Router {
   Cosine(const CosineSettings& settings, const RoutingTask& task, const Parameters& parameters) : task_(task) {
     const int64_t rank = settings.rank;
     const Init factor = Init::normal(task.init_std(task.width, 1));
-    query_ = parameters.add("query", {task.groups * rank, task.width}, factor, task.component);
+    query_ = parameters.add("query", {task.groups * rank, task.width}, factor, task.component, task.input);
     if (task.attention())
-      key_ = parameters.add("key", {task.groups * rank, task.width}, factor, task.component);
+      key_ = parameters.add("key", {task.groups * rank, task.width}, factor, task.component, task.input);
     else
       table_ = parameters.add("table", {task.choices, rank}, Init::normal(1), task.component);
     scale_ = parameters.add("scale", {task.groups}, Init::ones(), task.component);

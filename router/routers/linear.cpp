@@ -12,7 +12,7 @@ class Linear final : public Router {
   Linear(const RoutingTask& task, const Parameters& parameters) : task_(task) {
     const int64_t rows = task.attention() ? task.groups : task.choices;
     weight_ = parameters.add("weight", {rows, task.width}, Init::normal(task.init_std(task.width, task.score_sd)),
-                             task.component);
+                             task.component, task.input);
   }
 
   Scores score(const RouterInput& input, const Pass& pass) const override {

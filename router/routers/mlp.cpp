@@ -15,7 +15,7 @@ class Mlp final : public Router {
   Mlp(const MlpSettings& settings, const RoutingTask& task, const Parameters& parameters) : task_(task) {
     const int64_t rows = task.attention() ? task.groups : task.choices;
     hidden_ = parameters.add("hidden", {settings.hidden, task.width}, Init::normal(task.init_std(task.width, 1)),
-                             task.component);
+                             task.component, task.input);
     out_ = parameters.add("out", {rows, settings.hidden},
                           Init::normal(task.init_std(settings.hidden, task.score_sd / std::sqrt(gelu_variance))),
                           task.component);

@@ -43,13 +43,13 @@ TEST(CoreParameters, GatherMakesLeavesViewsOfOneBuffer) {
 TEST(CoreParameters, LiesDownNextToWhatItSharesItsInputWith) {
   const Parameters p(1);
   const Init init = Init::normal(1);
-  p.pack("0.qkv", {4}, {{"0.q", {0, Part::q, 0}, 4, init}, {"0.k", {0, Part::k, 0}, 4, init}});
+  p.pack("0.qkv", {4}, {{"0.q", {0, Part::q, 0}, 4, init}, {"0.k", {0, Part::k, 0}, 4, init}}, "0");
   p.add("0.o", {4, 4}, init, {0, Part::o, 0});
-  p.pack("1.qkv", {4}, {{"1.q", {1, Part::q, 0}, 4, init}});
-  p.add("0.query", {2, 4}, init, {0, Part::attention_router, 0});
-  p.add("0.other", {2, 3}, init, {0, Part::attention_router, 0});  // of another input
-  p.add("1.key", {2, 4}, init, {1, Part::attention_router, 0});
-  p.add("0.key", {2, 4}, init, {0, Part::attention_router, 0});
+  p.pack("1.qkv", {4}, {{"1.q", {1, Part::q, 0}, 4, init}}, "1");
+  p.add("0.query", {2, 4}, init, {0, Part::attention_router, 0}, "0");
+  p.add("0.other", {2, 4}, init, {0, Part::attention_router, 0});  // of another input, though as wide
+  p.add("1.key", {2, 4}, init, {1, Part::attention_router, 0}, "1");
+  p.add("0.key", {2, 4}, init, {0, Part::attention_router, 0}, "0");
   p.gather(at::kCPU);
   std::vector<std::string> names;
   int64_t end = 0;
@@ -59,6 +59,13 @@ TEST(CoreParameters, LiesDownNextToWhatItSharesItsInputWith) {
     end += stored.leaf.numel();
   }
   EXPECT_EQ(names, (std::vector<std::string>{"0.qkv", "0.query", "0.key", "0.o", "1.qkv", "1.key", "0.other"}));
+}
+
+TEST(CoreParameters, RowsOfAnotherLengthMultiplyAnotherInput) {
+  const Parameters p(1);
+  p.add("a", {2, 4}, Init::zeros(), {}, "x");
+  p.add("b", {2, 3}, Init::zeros(), {}, "x");
+  EXPECT_THROW(p.gather(at::kCPU), InternalError);
 }
 
 TEST(CoreParameters, CountsUnderFourDenominators) {

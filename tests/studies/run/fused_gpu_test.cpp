@@ -19,7 +19,8 @@ struct Arm {
   std::string name, target, attention, moe;
   double dropout = 0;
   int64_t heads = 2;
-  double slack = 2;  // of the composition's error
+  double slack = 2;      // of the composition's error
+  int64_t hidden = 128;  // of an expert
 };
 
 ModelSettings model_settings(const Arm& arm) {
@@ -31,7 +32,7 @@ ModelSettings model_settings(const Arm& arm) {
   settings.dropout = arm.dropout;
   settings.init_std = 0.05;
   settings.moe.experts = 4;
-  settings.moe.hidden = 128;
+  settings.moe.hidden = arm.hidden;
   return settings;
 }
 
@@ -152,6 +153,7 @@ std::vector<Arm> arms() {
       {"MoeHash", "moe", any, hashed("softmax_kept")},
       {"MoeHashDropout", "moe", any, hashed("softmax"), 0.1},
       {"MoeHashMean", "moe", any, hashed("mean")},
+      {"MoeWithoutKernels", "moe", any, hashed("softmax_kept"), 0, 2, 2, 100},
       {"MoeSoft", "moe", any, bilinear + "selection = { type = \"soft\" }\n"},
       {"MoeSoftDropout", "moe", any, bilinear + "selection = { type = \"soft\" }\n", 0.1},
       {"MoeLossFree", "moe", any, bilinear + "selection = { type = \"loss_free\", k = 2 }\n", 0, 2, flips},
