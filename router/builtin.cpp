@@ -75,6 +75,9 @@ void fields(Fields& list, RoutingSettings& s) {
   list.field("noise", s.noise, {0, 1e6}, "Standard deviation of Gaussian noise added to scores in training.");
   list.field("score_sd", s.score_sd, {0, 1e3}, "Standard deviation of the scores at the start; 0: weights N(0, 0.02).");
   list.field("shuffled", s.shuffled, "Each sequence is routed by the scores of another one of its batch.");
+  list.field("allow_noncausal", s.allow_noncausal,
+             "Lets later tokens decide how earlier ones are routed, which nobody has when a text is written. Tables "
+             "and pages say so.");
   list.field("moments_of", s.moments_of, "Scores are rescaled to the mean and sd that this arm's router ended with.");
   list.field("apply", s.apply, {"scale_logits", "log_bias", "post_softmax"},
              "Attention: weights multiply the logits (the paper), multiply exp(logits), or multiply the softmax.");

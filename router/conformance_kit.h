@@ -130,6 +130,17 @@ using Build = std::function<Instance(uint64_t seed)>;
 
 void check_determinism(Checks& checks, const Build& build, const Sample& sample, const InstanceTraits& traits);
 void check_state(Checks& checks, const Build& build, const Sample& sample);
+/// Elements of weights and kept choices up to a position that change, for any position, in evaluation or in training,
+/// when everything after it does; nothing of one that says it isn't causal. `past` and `future`: scores without ties.
+Worst changed_by_future(const Router& router, const RoutingTask& task, const Sample& past, const Sample& future);
+Worst changed_by_future(const Selection& selection, const RoutingTask& task, const Tensor& past, const Tensor& future);
+
+/// |added - stated| parameters.
+Worst unlike_stated(const Parameters& parameters, const Cost& cost);
+/// 0 where the selection states as many active experts as its routing of `scores` needs: what an item keeps, or all of
+/// them for a straight-through derivative. Without a budget it may state more.
+Worst active_unlike_stated(const Selection& selection, const RoutingTask& task, const Tensor& scores, bool budget);
+
 void check_settings(Checks& checks, const std::string& name, const std::vector<FieldDoc>& fields,
                     const Resolve& resolve);
 

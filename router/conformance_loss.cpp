@@ -145,9 +145,9 @@ Routing LossTrial::one_each(double gain) const {
           task_.visible};
 }
 
-// Known values of load_balance (science.md section 2): what its formula promises and no trait can say.
+// Known values of a balance loss (science.md section 2).
 void LossTrial::balance() {
-  if (name_ != "load_balance") return;
+  if (!traits_.one_at_balance) return;
   checks.add("balanced", "largest |loss - 1| where every expert serves the same", 1e-9, [this] {
     Worst worst;
     for (const double gain : {0.5, 3.0}) {

@@ -25,7 +25,8 @@ class RouterTrial {
   bool claimed() const { return claims(traits_, role_); }
   bool works() const { return works_; }
   void sizes();
-  void causality();
+  void future();
+  void stated();
   void gradients();
   void instances();
   void needs();
@@ -56,7 +57,6 @@ class RouterTrial {
     return {scores, KeepAll{}, Weight::sigmoid, Gradient::weights, task_for(role_).visible};
   }
   std::vector<Derivatives> derivatives(const Typed& variant, bool of_parameters) const;
-  Worst leaks(const Typed& variant) const;
   Instance instance(uint64_t seed) const;
   double start_spread(double score_sd) const;
 
@@ -107,28 +107,27 @@ void RouterTrial::sizes() {
   });
 }
 
-Worst RouterTrial::leaks(const Typed& variant) const {
-  Worst worst;
-  const Built built = build(variant);
-  const Sample past = try_on(1), future = try_on(2);
-  const auto routed = [&](const Sample& on, int64_t t) {
-    const Scores scores = materialised(built.router->score(on.input, pass_over(on)));
-    Routing kept = soft(scores);
-    kept.keep = top_k(dense(scores), 3, kept.visible, false);
-    return std::pair(weights(soft(scores)).narrow(2, 0, t + 1), keep_mask(kept, dense(scores)).narrow(2, 0, t + 1));
-  };
-  for (int64_t t = 0; t + 1 < past.input.items.size(1); ++t) {
-    const auto before = routed(past, t), after = routed(spliced(past, future, t), t);
-    worst.add(differing(before.first, after.first), fmt::format("weights up to position {}", t));
-    worst.add(differing(before.second, after.second), fmt::format("kept choices up to position {}", t));
-  }
-  return worst;
+void RouterTrial::future() {
+  checks.add("future", "weights and kept choices of positions that later ones change", 0, [this] {
+    return each_variant([this](const Typed& variant) {
+      return changed_by_future(*build(variant).router, task_for(role_), try_on(1), try_on(2));
+    });
+  });
 }
 
-void RouterTrial::causality() {
-  if (role_ != Role::attention) return;
-  checks.add("causality", "weights and kept choices of queries that later positions change", 0,
-             [this] { return each_variant([this](const Typed& variant) { return leaks(variant); }); });
+void RouterTrial::stated() {
+  checks.add("parameters as stated", "largest difference of cost(task) from the parameters that it adds", 0, [this] {
+    return each_variant([this](const Typed& variant) {
+      Worst worst;
+      for (const Sizes& sizes : {Sizes{}, Sizes{.items = 20, .width = 24, .groups = 3, .experts = 7}}) {
+        const RoutingTask task = task_for(role_, sizes);
+        const Built built = build(variant, task, Parameters(1));
+        const Worst found = unlike_stated(built.parameters, built.router->cost(task));
+        worst.add(found.value, found.where);
+      }
+      return worst;
+    });
+  });
 }
 
 std::vector<Derivatives> RouterTrial::derivatives(const Typed& variant, bool of_parameters) const {
@@ -275,7 +274,8 @@ void check_router(std::vector<Check>& list, const Registries& registries, const 
   trial.claim();
   if (!trial.works()) return;  // one line says so; the others would all say it again
   trial.sizes();
-  trial.causality();
+  trial.future();
+  trial.stated();
   trial.gradients();
   trial.instances();
   trial.needs();

@@ -25,7 +25,9 @@ class SelectionTrial {
   void claim();
   bool works() const { return works_; }
   void form();
-  void causality();
+  void hidden();
+  void future();
+  void stated();
   void gradients();
   void instances();
   void budget_and_ties();
@@ -108,8 +110,7 @@ void SelectionTrial::form() {
   });
 }
 
-// A routing that says causal_late chooses among the future as well, as the paper does, and only then hides it.
-void SelectionTrial::causality() {
+void SelectionTrial::hidden() {
   if (role_ != Role::attention) return;
   checks.add("hidden", "largest weight of a choice that can't be seen", 0, [this] {
     return each_variant([this](const Typed& variant) {
@@ -117,18 +118,34 @@ void SelectionTrial::causality() {
       return Worst{w.masked_fill(visible(), 0).abs().max().item<double>()};
     });
   });
-  checks.add("causality", "weights and kept choices of queries that later scores change", 0, [this] {
+}
+
+void SelectionTrial::future() {
+  checks.add("future", "weights and kept choices of items that later scores change", 0, [this] {
     return each_variant([this](const Typed& variant) {
-      const Tensor past = spread_scores(role_, 1), future = spread_scores(role_, 2);
-      const Tensor spliced = at::where(visible(), past, future);
-      const Routing before = select(variant, past), after = select(variant, spliced);
-      if (before.visible == Visible::causal_late) return Worst{};
-      const Tensor kept_before = keep_mask(before, past), kept_after = keep_mask(after, spliced);
-      Worst worst{differing(weights(before), weights(after)), "weights"};
-      if (kept_before.defined()) worst.add(differing(kept_before, kept_after), "kept choices");
-      return worst;
+      return changed_by_future(*build(variant).selection, task_, spread_scores(role_, 1), spread_scores(role_, 2));
     });
   });
+}
+
+void SelectionTrial::stated() {
+  const auto each = [this](const std::function<Worst(const Built&)>& measure) {
+    return [this, measure] { return each_variant([&](const Typed& variant) { return measure(build(variant)); }); };
+  };
+  checks.add(
+      "parameters as stated", "largest difference of cost(task) from the parameters that it adds", 0,
+      each([this](const Built& built) { return unlike_stated(built.parameters, built.selection->cost(task_).own); }));
+  if (role_ == Role::moe)
+    checks.add("active as stated", "experts of an item that cost(task) states too many or too few of", 0,
+               each([this](const Built& built) {
+                 return active_unlike_stated(*built.selection, task_, spread_scores(role_, 1), traits_.budget);
+               }));
+  checks.add("reach as stated", "whether reaches_router() isn't what its routing's gradient says", 0,
+             each([this](const Built& built) {
+               const Routing routing = built.selection->select(scores_of(spread_scores(role_, 1)), task_, Pass());
+               const bool reaches = routing.gradient != Gradient::none;
+               return Worst{built.selection->reaches_router() == reaches ? 0.0 : 1.0};
+             }));
 }
 
 // What should reach the scores, by what the routing itself says of its gradient; 0 for variants that say another thing.
@@ -199,7 +216,7 @@ Worst SelectionTrial::over_budget(const Typed& variant) const {
 }
 
 // All scores equal: nothing is kept while a choice of lower index that can be seen isn't, but for the own position,
-// which is kept where a switch `self` says so.
+// which is kept where the routing says so.
 Worst SelectionTrial::out_of_order(const Typed& variant) const {
   const Tensor scores = at::full(score_sizes(role_), 0.25, at::kDouble);
   const Routing routing = select(variant, scores);
@@ -209,7 +226,7 @@ Worst SelectionTrial::out_of_order(const Typed& variant) const {
   kept = kept.expand_as(scores);
   Worst worst;
   const Tensor passed_over = visible().logical_and(kept.logical_not());
-  if (role_ == Role::attention && variant.table.value().value("self", false)) {
+  if (const auto* top = std::get_if<KeepTop>(&routing.keep); top && top->self) {
     const Tensor own = at::eye(scores.size(-1), scores.options().dtype(at::kBool)).expand_as(scores);
     worst.add(static_cast<double>(own.logical_and(passed_over).sum().item<int64_t>()), "the own position isn't kept");
     kept = kept.logical_and(own.logical_not());
@@ -272,7 +289,9 @@ void check_selection(std::vector<Check>& list, const Registries& registries, con
   trial.claim();
   if (!trial.works()) return;
   trial.form();
-  trial.causality();
+  trial.hidden();
+  trial.future();
+  trial.stated();
   trial.gradients();
   trial.instances();
   trial.budget_and_ties();

@@ -62,6 +62,13 @@ Scores Route::score(const RouterInput& input, const Pass& pass) const {
   return scores;
 }
 
+RouteCost Route::cost() const {
+  RouteCost cost{router_->cost(task_), selection_->cost(task_), {}};
+  for (const Loss& loss : losses_)
+    if (loss.coefficient != 0) cost.losses[loss.name] = loss.loss->cost(task_);
+  return cost;
+}
+
 namespace {
 
 RouterInput detached(const RouterInput& input) {
@@ -139,8 +146,8 @@ std::shared_ptr<const Route> make_route(const Site& site, const RoutingTask& bas
   auto selection = all.selections.make(settings.selection, task, scope);
   std::vector<Route::Loss> losses;
   for (const auto& [name, typed] : settings.losses) {
-    const Json& table = typed.table.value();
-    losses.push_back({name, table.at("coefficient"), table.at("reach") == "router", all.losses.make(typed, task)});
+    const LossSettings common = common_settings(typed);
+    losses.push_back({name, common.coefficient, common.reach == "router", all.losses.make(typed, task)});
   }
   Route route(site, task, settings, std::move(router), std::move(selection), std::move(losses));
   if (to != nullptr) {

@@ -25,6 +25,7 @@ struct RoutingSettings {
   double noise = 0;
   double score_sd = 1;
   bool shuffled = false;
+  bool allow_noncausal = false;
   std::string moments_of;
   std::string apply = "log_bias";  // attention only
 };
@@ -50,6 +51,13 @@ struct Recording {
   std::map<Site, Routing> at;
 };
 
+/// What a site's routing costs, for one item.
+struct RouteCost {
+  Cost router;
+  SelectionCost selection;
+  std::map<std::string, Cost> losses = {};  // by name, those that are switched on
+};
+
 class Route {
  public:
   struct Loss {
@@ -72,6 +80,11 @@ class Route {
   Routing operator()(const RouterInput& input, Pass& pass) const;
   /// What is selected among: the router's scores after the modifiers.
   Scores score(const RouterInput& input, const Pass& pass) const;
+  RouteCost cost() const;
+  /// Whether nothing after a position decides how it is routed, by what router and selection say of themselves.
+  bool causal() const { return router_->causal(task_) && selection_->causal(task_); }
+  /// Whether derivatives are meant to reach the router through what is kept.
+  bool reaches_router() const { return selection_->reaches_router(); }
   const RoutingTask& task() const { return task_; }
   const RoutingSettings& settings() const { return settings_; }
 

@@ -4,6 +4,7 @@
 
 #include "core/registry.h"
 #include "router/routing.h"
+#include "tensors/cost.h"
 
 namespace absorb {
 
@@ -31,6 +32,12 @@ class Router {
   virtual ~Router() = default;
   /// Scores of every choice for every item; differentiable in the input and in the router's parameters.
   virtual Scores score(const RouterInput& input, const Pass& pass) const = 0;
+  /// What it costs at one site of this task, its parameters and the product of its factors with every choice included.
+  /// No default: arms of equal operations would differ by what a router forgot to state.
+  virtual Cost cost(const RoutingTask& task) const = 0;
+  /// Whether nothing after position t decides the scores of item t, of this pass. Where not, a run has to allow it
+  /// (routing.allow_noncausal).
+  virtual bool causal(const RoutingTask&) const { return true; }
   /// Whether it keeps numbers that training changes without a gradient (in Parameters::state).
   virtual bool has_state() const { return false; }
   /// Called without gradients after a training step, with what that step routed, if has_state().

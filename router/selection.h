@@ -3,8 +3,19 @@
 
 #include "core/registry.h"
 #include "router/routing.h"
+#include "tensors/cost.h"
 
 namespace absorb {
+
+/// What a selection costs, and what it spares the layer.
+struct SelectionCost {
+  double active = 0;  // choices of each item that the layer has to compute in training, unseen ones included
+  Cost own = {};
+};
+/// Of a selection that leaves every choice to be computed.
+inline SelectionCost cost_of_all(const RoutingTask& task) {
+  return {static_cast<double>(task.attention() ? task.context : task.choices)};
+}
 
 class Selection {
  public:
@@ -16,6 +27,14 @@ class Selection {
   virtual ~Selection() = default;
   /// Turns scores into a routing. UserError when this selection makes no sense for the task.
   virtual Routing select(Scores scores, const RoutingTask& task, const Pass& pass) const = 0;
+  /// No default: a layer of few active experts would be taken for one that runs them all.
+  virtual SelectionCost cost(const RoutingTask& task) const = 0;
+  /// Whether derivatives are meant to reach the router through what is kept. Where not, a router that training leaves
+  /// alone is no fault.
+  virtual bool reaches_router() const { return true; }
+  /// Whether nothing after position t decides what item t keeps and how it is weighed, given causal scores. Where not,
+  /// a run has to allow it (routing.allow_noncausal).
+  virtual bool causal(const RoutingTask&) const { return true; }
   /// Whether it keeps numbers that training changes without a gradient (in Parameters::state).
   virtual bool has_state() const { return false; }
   /// Called without gradients after a training step, with what that step selected, if has_state().

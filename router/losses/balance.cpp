@@ -49,7 +49,7 @@ void add_balance(RoutingLosses& losses) {
                                      "routing.moe.losses, since keys need not be used equally");
                              return std::make_shared<LoadBalance>();
                            },
-                           {.attention = false});
+                           {.attention = false, .one_at_balance = true});
   losses.add<LossSettings>("z_loss", "mean squared logsumexp of the scores",
                            [](const LossSettings&, const RoutingTask&) { return std::make_shared<ZLoss>(); });
 }

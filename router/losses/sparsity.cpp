@@ -22,12 +22,6 @@ class Sparsity final : public RoutingLoss {
 
 }  // namespace
 
-void fields(Fields& list, LossSettings& settings) {
-  list.field("coefficient", settings.coefficient, {0, 1e6}, "Factor of this loss; 0 switches it off.");
-  list.field("reach", settings.reach, {"all", "router"},
-             "Whether its gradient reaches all parameters or the router's own alone.");
-}
-
 void fields(Fields& list, SparsitySettings& settings) {
   fields(list, settings.common);
   list.field("target", settings.target, {0, 1}, "Share of the weight that should be closed.");

@@ -35,6 +35,12 @@ class Bilinear final : public Router {
     return scores;
   }
 
+  Cost cost(const RoutingTask& task) const override {
+    const Cost query = product_cost(task.width, task.groups * rank_);
+    if (!task.attention()) return query + product_cost(rank_, task.choices);
+    return times(query, 2) + Cost{.pair_operations = 2.0 * static_cast<double>(task.groups * rank_)};
+  }
+
  private:
   RoutingTask task_;
   int64_t rank_;

@@ -34,6 +34,14 @@ class KeyBlocks final : public Router {
     return scores;
   }
 
+  // One product with the mean of every whole block that is seen, and one with that of the own block.
+  Cost cost(const RoutingTask& task) const override {
+    const double product = 2.0 * static_cast<double>(task.width);
+    return {.operations = product,
+            .pair_operations = product / static_cast<double>(block_),
+            .results = static_cast<double>(task.width)};
+  }
+
  private:
   // [...,blocks] -> [...,T]: every key of a block gets its block's number.
   Tensor by_key(const Tensor& x, int64_t items) const {
@@ -58,6 +66,12 @@ class ExpertMeans final : public Router {
     const double scale = 1 / std::sqrt(static_cast<double>(task_.width));
     scores.dense = at::linear(input.items, means_.clone() * scale).unsqueeze(1);
     return scores;
+  }
+
+  Cost cost(const RoutingTask& task) const override {
+    Cost cost = product_cost(task.width, task.choices);
+    cost.parameters = 0;  // the means are a state
+    return cost;
   }
 
   bool has_state() const override { return true; }

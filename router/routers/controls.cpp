@@ -17,6 +17,7 @@ class Constant final : public Router {
     if (task_.attention()) scores.dense += at::arange(scores.choices_count, input.items.options()) * 1e-6;
     return scores;
   }
+  Cost cost(const RoutingTask&) const override { return {}; }
 
  private:
   RoutingTask task_;
@@ -32,6 +33,9 @@ class Own final : public Router {
                 : "of experts reads gains that are measured on a trained model: use it in a [[deployment]]");
     return input.native;
   }
+  Cost cost(const RoutingTask&) const override { return {}; }  // the layer has made these scores
+  // The gain of an expert is what it does to the loss, which only later tokens tell.
+  bool causal(const RoutingTask& task) const override { return task.attention(); }
 
  private:
   RoutingTask task_;
@@ -46,6 +50,7 @@ class Redrawn final : public Router {
     scores.key = pass.random("redrawn", name_);
     return scores;
   }
+  Cost cost(const RoutingTask&) const override { return {}; }
 
  private:
   RoutingTask task_;

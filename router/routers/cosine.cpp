@@ -9,8 +9,9 @@ namespace {
 
 class Cosine final : public Router {
  public:
-  Cosine(const CosineSettings& settings, const RoutingTask& task, const Parameters& parameters) : task_(task) {
-    const int64_t rank = settings.rank;
+  Cosine(const CosineSettings& settings, const RoutingTask& task, const Parameters& parameters)
+      : task_(task), rank_(settings.rank) {
+    const int64_t rank = rank_;
     const Init factor = Init::normal(task.init_std(task.width, 1));
     query_ = parameters.add("query", {task.groups * rank, task.width}, factor, task.component, task.input);
     if (task.attention())
@@ -33,10 +34,18 @@ class Cosine final : public Router {
     return scores;
   }
 
+  Cost cost(const RoutingTask& task) const override {
+    const Cost query = product_cost(task.width, task.groups * rank_);
+    const Cost scale{.parameters = task.groups, .operations = 2.0 * static_cast<double>(task.groups)};
+    if (!task.attention()) return query + product_cost(rank_, task.choices) + scale;
+    return times(query, 2) + scale + Cost{.pair_operations = 2.0 * static_cast<double>(task.groups * rank_)};
+  }
+
  private:
   // The floor is far below any length that features have, and keeps the gradient of an all-zero one finite.
   static Tensor unit(const Tensor& x) { return x * (x.square().sum(-1, true) + 1e-12).rsqrt(); }
   RoutingTask task_;
+  int64_t rank_;
   double start_ = 1;
   Tensor query_, key_, table_, scale_;  // [G*R,D], [G*R,D], [E,R], [G]
 };

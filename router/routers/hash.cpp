@@ -33,6 +33,11 @@ class Hash final : public Router {
     return scores;
   }
 
+  Cost cost(const RoutingTask& task) const override {
+    const auto columns = static_cast<double>(columns_);
+    return {.pair_operations = task.attention() ? 2 * columns : 0, .results = columns};
+  }
+
  private:
   // [V,G*R] or [V,E]
   const Tensor& table(at::Device device) const {

@@ -26,6 +26,10 @@ class Linear final : public Router {
     return scores;
   }
 
+  Cost cost(const RoutingTask& task) const override {
+    return product_cost(task.width, task.attention() ? task.groups : task.choices);
+  }
+
  private:
   RoutingTask task_;
   Tensor weight_;  // [G,D] or [E,D]

@@ -12,7 +12,8 @@ constexpr double gelu_variance = 0.3456;
 
 class Mlp final : public Router {
  public:
-  Mlp(const MlpSettings& settings, const RoutingTask& task, const Parameters& parameters) : task_(task) {
+  Mlp(const MlpSettings& settings, const RoutingTask& task, const Parameters& parameters)
+      : task_(task), width_(settings.hidden) {
     const int64_t rows = task.attention() ? task.groups : task.choices;
     hidden_ = parameters.add("hidden", {settings.hidden, task.width}, Init::normal(task.init_std(task.width, 1)),
                              task.component, task.input);
@@ -34,8 +35,13 @@ class Mlp final : public Router {
     return scores;
   }
 
+  Cost cost(const RoutingTask& task) const override {
+    return product_cost(task.width, width_) + product_cost(width_, task.attention() ? task.groups : task.choices);
+  }
+
  private:
   RoutingTask task_;
+  int64_t width_;
   Tensor hidden_, out_;  // [F,D], [G,F] or [E,F]
 };
 

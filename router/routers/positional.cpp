@@ -36,6 +36,10 @@ class Positional final : public Router {
     return scores;
   }
 
+  Cost cost(const RoutingTask& task) const override {
+    return {.parameters = task.attention() ? task.groups * task.context : period_ * task.choices};
+  }
+
  private:
   RoutingTask task_;
   int64_t period_;

@@ -9,6 +9,7 @@ class KeepEverything final : public Selection {
   Routing select(Scores scores, const RoutingTask& task, const Pass&) const override {
     return {std::move(scores), KeepAll{}, weight_, Gradient::weights, task.visible};
   }
+  SelectionCost cost(const RoutingTask& task) const override { return cost_of_all(task); }
 
  private:
   Weight weight_;

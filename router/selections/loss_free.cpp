@@ -28,6 +28,10 @@ class LossFree final : public Selection {
             task.visible};
   }
 
+  SelectionCost cost(const RoutingTask& task) const override {
+    return cost_of_kept(settings_.k, gradient_named(settings_.gradient), task);
+  }
+  bool reaches_router() const override { return gradient_named(settings_.gradient) != Gradient::none; }
   bool has_state() const override { return true; }
 
   void after_step(const Routing& routing) const override {

@@ -26,6 +26,13 @@ void choice_fields(Fields& list, std::string& weight, std::string& gradient) {
              "What reaches the router: nothing, the derivative of the kept weights, or that of the soft routing.");
 }
 
+SelectionCost cost_of_kept(int64_t k, Gradient gradient, const RoutingTask& task) {
+  SelectionCost cost = cost_of_all(task);
+  if (!task.attention() && gradient != Gradient::straight_through) cost.active = static_cast<double>(k);
+  cost.own.score_passes = 1;
+  return cost;
+}
+
 void require_sense(const std::string& weight, const std::string& gradient) {
   require(gradient != "straight_through" || (weight != "mean" && weight != "one"),
           "selection.weight = \"{}\" has no straight-through gradient: its weights don't depend on the scores", weight);

@@ -22,6 +22,14 @@ class Threshold final : public Selection {
             task.visible};
   }
 
+  // How many are kept is the router's to decide, so that the layer computes all of them.
+  SelectionCost cost(const RoutingTask& task) const override {
+    SelectionCost cost = cost_of_all(task);
+    cost.own.score_passes = 1;
+    return cost;
+  }
+  bool reaches_router() const override { return gradient_named(settings_.gradient) != Gradient::none; }
+
  private:
   ThresholdSettings settings_;
 };

@@ -25,6 +25,12 @@ class TopK final : public Selection {
     return routing;
   }
 
+  SelectionCost cost(const RoutingTask& task) const override {
+    return cost_of_kept(settings_.k, gradient_named(settings_.gradient), task);
+  }
+  bool reaches_router() const override { return gradient_named(settings_.gradient) != Gradient::none; }
+  bool causal(const RoutingTask& task) const override { return !task.attention() || settings_.order != "causal_late"; }
+
  private:
   TopKSettings settings_;
 };

@@ -15,6 +15,7 @@ int deploy_command(const DeployOptions& options) {
   const RunPlan plan = plan_runs(study, options.runs);
   require(!study.deployments.empty(), "{}: has no [[deployment]]", options.study.string());
   refuse_changed_runs(plan);
+  refuse_noncausal(plan);
   const at::Device device = find_device(options.device);
   for (const RunSpec& run : plan.runs)
     require(run.deployments.empty() || is_closed(run), "{}: isn't finished: `absorb run {}` finishes it first",

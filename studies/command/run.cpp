@@ -31,7 +31,7 @@ int64_t default_jobs(const RunPlan& plan, at::Device device) {
   return runs_that_cores_hold(plan.runs.empty() ? 1 : plan.runs[0].settings.training.threads);
 }
 
-std::string time_text(const RunPlan& plan, const Cost& cost, at::Device device, int64_t jobs, bool fused) {
+std::string time_text(const RunPlan& plan, const StudyCost& cost, at::Device device, int64_t jobs, bool fused) {
   const std::string with = fmt::format("with {} job{}", jobs, jobs == 1 ? "" : "s");
   if (device.is_cuda())
     return fmt::format("{} on this {} {}, from steps of each arm taken now",
@@ -48,7 +48,7 @@ void print_dry_run(const Study& study, const RunPlan& plan, at::Device device, i
   for (const RunSpec& run : plan.runs)
     if (shown.insert(run.folder.parent_path().string()).second)
       std::cout << "\n# " << run.name() << "\n" << Settings::from_json(write_run_settings(run.settings), "").toml();
-  const Cost cost = estimate(plan, device, jobs);
+  const StudyCost cost = estimate(plan, device, jobs);
   std::cout << '\n' << describe_sizes(plan, study.settings.match);
   std::cout << fmt::format("\ndisk: {:.1f} MB stay, {:.1f} MB at the most while it runs\n",
                            static_cast<double>(cost.final_bytes) / 1e6, static_cast<double>(cost.peak_bytes) / 1e6);
@@ -104,6 +104,7 @@ std::vector<std::string> worker_command(const RunOptions& options) {
 int run_command(const RunOptions& options) {
   const Study study = read_study(options.study, options.sets);
   const RunPlan plan = plan_runs(study, options.runs);
+  refuse_noncausal(plan);
   const at::Device device = find_device(options.device);
   const int64_t jobs = options.jobs > 0 ? options.jobs : default_jobs(plan, device);
   if (options.dry_run) {

@@ -41,8 +41,8 @@ double seconds_of(const RunSettings& run, const Size& size, at::Device device, d
 
 }  // namespace
 
-Cost estimate(const RunPlan& plan, at::Device device, int64_t jobs) {
-  Cost cost;
+StudyCost estimate(const RunPlan& plan, at::Device device, int64_t jobs) {
+  StudyCost cost;
   at::set_num_threads(1);
   const double rate = operations_per_second(device) * efficiency;
   std::uintmax_t largest = 0;

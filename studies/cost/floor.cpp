@@ -9,12 +9,6 @@ namespace {
 constexpr double tile = 64;  // of attention: a query sees (T + tile) / 2 keys on average
 constexpr double vocabulary_pad = 64;
 
-// A number that a router or selection has in its table, or a fallback.
-double number(const Typed& typed, const char* key, double fallback) {
-  const Json& table = typed.table.value();
-  return table.contains(key) && table[key].is_number() ? table[key].get<double>() : fallback;
-}
-
 class Step {
  public:
   Step(const RunSettings& run, int64_t vocabulary, const std::string& precision)
@@ -25,7 +19,8 @@ class Step {
         n_(static_cast<double>(run.training.batch * run.model.context)),
         d_(static_cast<double>(run.model.width)),
         vocabulary_(std::ceil(static_cast<double>(vocabulary) / vocabulary_pad) * vocabulary_pad),
-        parameters_(static_cast<double>(size_of(run, vocabulary).parameters.unique)) {}
+        cost_(size_of(run, vocabulary).cost),
+        parameters_(static_cast<double>(cost_.whole().parameters)) {}
 
   std::vector<FloorOperation> operations() {
     add("embedding", 8 * n_ + row() + residual(), 0, 1);
@@ -33,7 +28,7 @@ class Step {
     add("norm with residual", 2 * residual() + 2 * row(), 0, 2 * layers_ + 1);
     add("norm, backward", residual() + 3 * row(), 0, 2 * layers_ + 1);
     attention();
-    if (target_.moe && kept() > 0)
+    if (target_.moe && cost_.active_experts < experts())
       dispatched_experts();
     else
       feed_forward();
@@ -59,33 +54,36 @@ class Step {
     add(name + ", weight gradient", x + y + 4 * in * out, work, layers_);
   }
 
-  bool gated() const { return target_.attention && number(run_.attention.router, "rank", 0) > 0; }
-
   void attention() {
-    const double heads = static_cast<double>(run_.model.heads), rank = number(run_.attention.router, "rank", 0);
-    const double factors = gated() ? 2 * heads * rank : 0;
-    const double share = factors > 0 ? rank * heads / d_ : 0;  // of a product of d, what one of rank r costs
-    const double keys = (static_cast<double>(run_.model.context) + tile) / 2, unit = 2 * n_ * keys * d_;
-    product("Q, K, V" + std::string(gated() ? " and router" : ""), d_, 3 * d_ + factors);
-    const double ab = numbers(n_ * factors);
-    add("attention", 4 * row() + ab, unit * (2 + share), layers_);
-    add("attention, backward", 8 * row() + 2 * ab, unit * (5 + 3 * share), layers_);
-    if (gated() && run_.attention.selection.type == "top_k")
-      add("top-k of the keys", ab + 8 * n_ * heads, unit * share, layers_);
-    if (const auto penalty = run_.attention.losses.find("sparsity");
-        gated() && penalty != run_.attention.losses.end() && number(penalty->second, "coefficient", 1) > 0) {
-      add("sparsity penalty", ab, unit * share, layers_);
-      add("sparsity penalty, backward", 2 * ab, 2 * unit * share, layers_);
+    const AttentionCost& layer = cost_.attention;
+    const Cost& router = cost_.attention_route.router;
+    const double pairs = n_ * (static_cast<double>(run_.model.context) + tile) / 2;  // of a query and a key
+    const double qkv = layer.qkv.results, factors = router.operations / (2 * d_);    // columns of one product
+    const double operands = numbers(n_ * (qkv + layer.attend.results)), ab = router.bytes(element_) * n_;
+    const double scores = pairs * router.pair_operations, all = pairs * layer.attend.pair_operations;
+    product("Q, K, V" + std::string(factors > 0 ? " and router" : ""), d_, qkv + factors);
+    add("attention", operands + ab, all + scores, layers_);
+    // Five products in place of two, and three in place of the one of the router's factors.
+    add("attention, backward", 2 * (operands + ab), 2.5 * all + 3 * scores, layers_);
+    if (scores > 0) score_passes(ab, scores);
+    product("attention output", d_, layer.out.results);
+  }
+
+  // What goes over the scores of keys once more: their factors are read and multiplied again.
+  void score_passes(double factors, double scores) {
+    const auto heads = static_cast<double>(run_.model.heads);
+    if (const double passes = cost_.attention_route.selection.own.score_passes; passes > 0)
+      add("choice of the keys", factors + 8 * n_ * heads, scores * passes, layers_);
+    for (const auto& [name, cost] : cost_.attention_route.losses) {
+      add(name + " loss", factors, scores * cost.score_passes, layers_);
+      add(name + " loss, backward", 2 * factors, 2 * scores * cost.score_passes, layers_);
     }
-    product("attention output", d_, d_);
   }
 
   // All hidden units at once: the dense layer, or soft experts side by side. The activation is part of a product's
   // epilogue unless dropout or an expert's weight follows it.
   void feed_forward() {
-    const double hidden = target_.moe ? static_cast<double>(run_.model.moe.hidden * run_.model.moe.experts)
-                          : run_.model.feed_forward > 0 ? static_cast<double>(run_.model.feed_forward)
-                                                        : 4 * d_;
+    const double hidden = cost_.hidden.in.results;
     const bool separate = run_.model.dropout > 0 || target_.moe;
     const std::string name = target_.moe ? "experts" : "feed-forward";
     const double h = numbers(n_ * hidden);
@@ -109,20 +107,15 @@ class Step {
   }
 
   double experts() const { return static_cast<double>(run_.model.moe.experts); }
-  // Experts that each token keeps, where the others aren't computed; 0: all are.
-  double kept() const {
-    const Json& table = run_.moe.selection.table.value();
-    if (table.value("gradient", "") == "straight_through") return 0;
-    return number(run_.moe.selection, "k", 0);
-  }
 
   void router() {
-    add("router", row() + 4 * n_ * experts(), 2 * n_ * d_ * experts(), layers_);
-    add("router, backward", 2 * row(), 4 * n_ * d_ * experts(), layers_);
+    const double work = n_ * cost_.expert_route.router.operations;
+    add("router", row() + 4 * n_ * experts(), work, layers_);
+    add("router, backward", 2 * row(), 2 * work, layers_);
   }
 
   void dispatched_experts() {
-    const double pairs = n_ * kept(), hidden = static_cast<double>(run_.model.moe.hidden);
+    const double kept = cost_.active_experts, pairs = n_ * kept, hidden = cost_.hidden.in.results / kept;
     const double x = numbers(pairs * d_);
     router();
     add("sort of the tokens", 24 * pairs, 0, layers_);
@@ -148,7 +141,9 @@ class Step {
   Target target_;
   double element_;  // bytes of an activation
   int64_t layers_;
-  double n_, d_, vocabulary_, parameters_;  // tokens a step, width, ids with padding
+  double n_, d_, vocabulary_;  // tokens a step, width, ids with padding
+  ModelCost cost_;
+  double parameters_;
   std::vector<FloorOperation> list_;
 };
 

@@ -31,8 +31,8 @@ double product_rate(const std::string& precision, bool tf32);
 inline constexpr const char* loss_pass = "cross entropy, both ways";
 
 /// Forward, backward and optimiser of one step of `run` over run.training.batch sequences. precision: "bf16" (bf16
-/// activations and gradients of activations, fp32 residual stream and weights) or "fp32". Routers without factors cost
-/// nothing.
+/// activations and gradients of activations, fp32 residual stream and weights) or "fp32". What routers, selections and
+/// losses add is what they state themselves (tensors/cost.h).
 std::vector<FloorOperation> step_operations(const RunSettings& run, int64_t vocabulary, const std::string& precision);
 
 /// Seconds of all `count` operations, or of a list of them.

@@ -6,44 +6,32 @@
 namespace absorb {
 namespace {
 
-// Operations of the routed layers that aren't plain parameter products.
-double active_share(const RunSettings& run) {
-  const Json& selection = run.moe.selection.table.value();
-  if (run.moe.selection.type != "top_k") return 1;
-  if (selection.at("gradient") == "straight_through") return 1;
-  return selection.at("k").get<double>() / static_cast<double>(run.model.moe.experts);
-}
-
 double quantity(const Size& size, const std::string& match) {
   return match == "active_flops" ? size.flops_per_token : static_cast<double>(size.parameters.unique);
 }
 
-}  // namespace
-
-Size size_of(const RunSettings& run, int64_t vocabulary) {
+Routes build(const RunSettings& run, int64_t vocabulary, const Parameters& parameters) {
   const Target target = target_named(run.target);
-  const Parameters parameters(0);
   parameters.count_only();
   const Model model(run.model, vocabulary, target.moe, parameters);
-  make_routes(model, target, run.attention, run.moe, parameters);
+  return make_routes(model, target, run.attention, run.moe, parameters);
+}
+
+}  // namespace
+
+Routes counted_routes(const RunSettings& run, int64_t vocabulary) {
+  return build(run, vocabulary, Parameters(0));
+}
+
+Size size_of(const RunSettings& run, int64_t vocabulary) {
+  const Parameters parameters(0);
+  const Routes routes = build(run, vocabulary, parameters);
   select_trained(parameters, run.training);
   Size size;
   size.parameters = parameters.counts();
-  const double active = target.moe ? active_share(run) : 1;
-  for (const Stored& stored : parameters.stored())
-    for (const Slice& slice : stored.slices) {
-      const Part part = slice.component.part;
-      if (part == Part::norm || (part == Part::embedding && slice.component.index == 1)) continue;
-      const int64_t columns = stored.leaf.size(0) == 0 ? 0 : stored.leaf.numel() / stored.leaf.size(0);
-      const double n = 2.0 * static_cast<double>(slice.rows * columns);  // the tied embedding counts as the head
-      size.flops_per_token += part == Part::expert ? n * active : n;
-    }
-  // Attention over half of the context on average: QK^T and PV; a factored router adds its scores.
-  const auto context = static_cast<double>(run.model.context), width = static_cast<double>(run.model.width);
-  size.flops_per_token += static_cast<double>(run.model.layers) * 2 * context * width;
-  if (target.attention && run.attention.router.table.value().contains("rank"))
-    size.flops_per_token += static_cast<double>(run.model.layers * run.model.heads) * context *
-                            run.attention.router.table.value()["rank"].get<double>();
+  size.cost = model_cost(run.model, vocabulary, target_named(run.target).moe, routes);
+  // A token sees half of the context on average.
+  size.flops_per_token = size.cost.whole().operations_with(static_cast<double>(run.model.context) / 2);
   return size;
 }
 

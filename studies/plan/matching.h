@@ -3,13 +3,18 @@
 #pragma once
 
 #include "studies/plan/run_settings.h"
+#include "transformer/cost.h"
 
 namespace absorb {
 
 struct Size {
   ParameterCounts parameters;
+  ModelCost cost;              // as the model's operations and the types that route them state it
   double flops_per_token = 0;  // forward, of what is active: 2 per multiply-add
 };
+
+/// The routes of a run, built for counting alone: without memory or values.
+Routes counted_routes(const RunSettings& run, int64_t vocabulary);
 
 /// Counts a run's model and routers without training them.
 Size size_of(const RunSettings& run, int64_t vocabulary);

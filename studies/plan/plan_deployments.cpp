@@ -77,12 +77,10 @@ class DeploymentPlanner {
     Json about = write_settings(spec);
     about.erase("arms");
     about.erase("targets");
-    task.identity = hash_hex(Json{
-        {"spec", about},
-        {"routing", write_run_settings(task.settings)},
-        {"run", run.identity},
-        {"source",
-         source.identity}}.dump());
+    Json routing = write_run_settings(task.settings);
+    erase_allowances(routing);
+    task.identity = hash_hex(
+        Json{{"spec", about}, {"routing", routing}, {"run", run.identity}, {"source", source.identity}}.dump());
     run.deployments.push_back(std::move(task));
   }
 

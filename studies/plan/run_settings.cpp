@@ -95,8 +95,14 @@ RunSettings run_settings_from_json(const Json& resolved, const std::string& name
   return run;
 }
 
+void erase_allowances(Json& resolved) {
+  if (!resolved.contains("routing")) return;
+  for (Json& kind : resolved["routing"]) kind.erase("allow_noncausal");
+}
+
 std::string identity(const RunSettings& run) {
   Json resolved = write_run_settings(run);
+  erase_allowances(resolved);
   for (const char* key : {"evaluate_every", "evaluation_tokens", "checkpoint_every", "accounts_every", "keep_weights"})
     resolved["training"].erase(key);
   // What runs made before the setting existed were trained with: they stay what they are.

@@ -35,6 +35,8 @@ RunSettings read_run_settings(const Settings& tables, const std::string& target,
 Json write_run_settings(const RunSettings& run);
 /// The inverse of write_run_settings. `plugins` is what was written, not what is loaded now.
 RunSettings run_settings_from_json(const Json& resolved, const std::string& name);
+/// Takes out of resolved tables what a run is allowed and what changes no number of it (routing.allow_noncausal).
+void erase_allowances(Json& resolved);
 /// Hash of write_run_settings, less what may change without changing a weight (evaluation and checkpoint rhythm,
 /// cache).
 std::string identity(const RunSettings& run);

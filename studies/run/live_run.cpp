@@ -11,8 +11,9 @@
 
 namespace absorb {
 
-LiveRun::LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device device, const Moments* moments)
-    : settings_(settings), device_(device), parameters_(static_cast<uint64_t>(settings.seed)) {
+LiveRun::LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device device, const Moments* moments,
+                 at::ScalarType dtype)
+    : settings_(settings), device_(device), parameters_(static_cast<uint64_t>(settings.seed), dtype) {
   const Target target = target_named(settings.target);
   model_ = std::make_shared<const Model>(settings.model, vocabulary, target.moe, parameters_);
   routes_ = make_routes(*model_, target, settings.attention, settings.moe, parameters_,

@@ -8,8 +8,9 @@ namespace absorb {
 
 class LiveRun {
  public:
-  /// `moments`: of the arm that routing.moments_of names; null when there is none.
-  LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device device, const Moments* moments = nullptr);
+  /// `moments`: of the arm that routing.moments_of names; null when there is none. Training is in `dtype` float.
+  LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device device, const Moments* moments = nullptr,
+          at::ScalarType dtype = at::kFloat);
 
   /// The loss that training minimises: under the run's own routes, in settings.training.precision, with kernels where
   /// `fused` is given.

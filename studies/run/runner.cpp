@@ -7,6 +7,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/safetensors.h"
+#include "studies/run/causality.h"
 #include "studies/run/evaluation.h"
 #include "studies/run/interrupt.h"
 #include "studies/run/provenance.h"
@@ -78,6 +79,7 @@ class Run {
     configure_torch(static_cast<int>(settings_.training.threads), settings_.training.tf32);
     data_ = make_dataset(settings_.data, settings_.model.context, static_cast<uint64_t>(settings_.seed));
     if (!spec_.moments_run.empty()) moments_ = read_moments(spec_.moments_run);
+    require_causal(settings_);
     live_.emplace(settings_, data_->vocabulary(), options_.device, &moments_);
     start(*live_);
     write_file(spec_.folder / "settings.json", write_run_settings(settings_).dump(2) + '\n');
@@ -142,11 +144,8 @@ class Run {
   }
 
   bool learns_without_gradient() const {
-    const Target target = target_named(settings_.target);
-    const auto none = [](const RoutingSettings& routing) {
-      return routing.selection.table.value().value("gradient", "") == "none";
-    };
-    return (target.attention && none(settings_.attention)) || (target.moe && none(settings_.moe));
+    const auto& routes = live_->routes().at;
+    return std::any_of(routes.begin(), routes.end(), [](const auto& at) { return !at.second->reaches_router(); });
   }
 
   RunEnd finish() {

@@ -1,0 +1,28 @@
+// What one token costs in the whole model, asked of the operations and of the types that route them (tensors/cost.h):
+// matching, the floor of a step, estimates and reports read this.
+#pragma once
+
+#include "attention/cost.h"
+#include "moe/cost.h"
+#include "transformer/model.h"
+
+namespace absorb {
+
+struct ModelCost {
+  int64_t layers = 0;
+  Cost embedding, head;                     // tied: the embedding holds the parameters, the head has the operations
+  Cost norm;                                // of one; there are 2 layers + 1
+  AttentionCost attention;                  // of one layer, as all that follow
+  HiddenCost hidden;                        // the feed-forward layer, or the experts
+  RouteCost attention_route, expert_route;  // zero where the target routes nothing there
+  double active_experts = 0;                // of each token; 0 without experts
+
+  /// Of one layer: attention, hidden layer, routers and selections. Losses on the routing are training's alone.
+  Cost layer() const;
+  Cost whole() const;
+};
+
+/// `routes`: those of one target, alike in every layer.
+ModelCost model_cost(const ModelSettings& settings, int64_t vocabulary, bool experts, const Routes& routes);
+
+}  // namespace absorb
