@@ -28,17 +28,6 @@ using Arrow = boost::graph_traits<Graph>::edge_descriptor;
 constexpr int format_version = 2;  // 2: links say whether they are directed
 constexpr const char* kind = "absorb compensation graph";
 
-constexpr MeasureInfo known_measures[] = {{"recovery", true, false, "nats per token"},
-                                          {"recovery_unmatched", true, false, "nats per token"},  // in dose, capacity
-                                          {"components", true, false, "nats per token"},
-                                          {"coupling", false, false, "1"},
-                                          {"curvature", false, false, "1"},
-                                          {"first_order", true, false, "nats per token"},
-                                          {"drift", true, true, "ratio"},
-                                          {"angle", true, true, "radians"},
-                                          {"knock_out", true, false, "logits"}};
-constexpr MeasureInfo unknown_measure{"", true, false, ""};
-
 bool passes(const GraphEdge& edge, const EdgeFilter& filter) {
   const auto equal = [](const auto& wanted, const auto& value) { return !wanted || *wanted == value; };
   return equal(filter.measure, edge.measure) && equal(filter.arm, edge.arm) && equal(filter.target, edge.target) &&
@@ -122,15 +111,6 @@ void add_to(OwnAndCross& row, const GraphEdge& edge, const GraphNode& to) {
 }
 
 }  // namespace
-
-std::span<const MeasureInfo> measures() {
-  return known_measures;
-}
-
-const MeasureInfo& measure_info(std::string_view name) {
-  const auto found = std::ranges::find(known_measures, name, &MeasureInfo::name);
-  return found == std::end(known_measures) ? unknown_measure : *found;
-}
 
 struct CompensationGraph::Implementation {
   Graph graph;

@@ -18,20 +18,9 @@
 #include <string_view>
 #include <vector>
 
+#include "compensation/graph/measure_info.h"
+
 namespace absorb {
-
-/// What the edges of a measure mean.
-struct MeasureInfo {
-  std::string_view name;
-  bool directed = true;    // false: one edge, from the end that sorts first, stands for both directions
-  bool self_loop = false;  // true: a number of one component, as an edge to itself
-  std::string_view unit;
-};
-
-/// Every measure that this program makes.
-std::span<const MeasureInfo> measures();
-/// Another name gets directed edges without a unit.
-const MeasureInfo& measure_info(std::string_view name);
 
 struct GraphNode {
   std::string name;    // unique, "3.block"
@@ -45,7 +34,7 @@ struct GraphEdge {
   double value = 0;           // in the unit of its measure; finite
   double standard_error = 0;  // NaN: not known
   int64_t samples = 0;
-  std::string measure;  // one of measures()
+  std::string measure;  // one of edge_names()
   std::string arm, target;
   int64_t seed = 0;
 };

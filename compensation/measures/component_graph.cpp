@@ -193,4 +193,21 @@ Measurement measure_components(Subject& subject, const CompensationSettings& set
   return ComponentGraph(subject, settings, context).run();
 }
 
+void add_components(Measures& measures) {
+  measures.add(
+      {.edges = {{.name = "components",
+                  .unit = "nats per token",
+                  .role = MeasureRole::measures,
+                  .title = "Component graph",
+                  .reading =
+                      "Each arrow begins at a part whose weights were disturbed and ends at the part that made up for "
+                      "it, any part of the model and not routers alone.",
+                  .definition =
+                      "As recovery, for a disturbance of any component: noise is added to its weights until the damage "
+                      "is the same as that of the routers; then one other component adapts in a subspace of the same "
+                      "dimension."}},
+       .make = measure_components,
+       .order = 7});
+}
+
 }  // namespace absorb

@@ -21,4 +21,6 @@ namespace absorb {
 /// "standard_error"}], "diverged": [{"group": "1.q by 2.k", "dimension", "draw"}]}. UserError as measure_recovery().
 Measurement measure_components(Subject& subject, const CompensationSettings& settings, const MeasureContext& context);
 
+void add_components(Measures& measures);
+
 }  // namespace absorb

@@ -276,4 +276,22 @@ Measurement measure_coupling(Subject& subject, const CompensationSettings& setti
   return Coupling(subject, settings, context).run();
 }
 
+void add_coupling(Measures& measures) {
+  measures.add(
+      {.edges = {{.name = "coupling",
+                  .unit = "1",
+                  .directed = false,
+                  .role = MeasureRole::predicts,
+                  .title = "Coupling",
+                  .reading =
+                      "A line says that two parts get their gradients together: sequences that move one also move the "
+                      "other. It has no direction, and predicts compensation without any disturbance.",
+                  .definition =
+                      "||E[g_i g_j^T]||_F of per-sequence gradients as an off-diagonal U-statistic (a sequence is "
+                      "never paired with itself), normalised by the components' own. Its null permutes the sequences "
+                      "of one of the two."}},
+       .make = measure_coupling,
+       .order = 4});
+}
+
 }  // namespace absorb

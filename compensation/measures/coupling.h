@@ -60,4 +60,6 @@ CouplingStatistic coupling_of(std::span<const Tensor> grams, const CouplingNull&
 /// UserError if there are fewer than two held-out sequences or a gradient isn't finite.
 Measurement measure_coupling(Subject& subject, const CompensationSettings& settings, const MeasureContext& context);
 
+void add_coupling(Measures& measures);
+
 }  // namespace absorb

@@ -183,4 +183,19 @@ Measurement measure_curvature(Subject& subject, const CompensationSettings& sett
   return Curvature(subject, settings, context).run();
 }
 
+void add_curvature(Measures& measures) {
+  measures.add(
+      {.edges = {{.name = "curvature",
+                  .unit = "1",
+                  .directed = false,
+                  .role = MeasureRole::predicts,
+                  .title = "Curvature",
+                  .reading = "A line says that moving one part changes the gradient of the other. It has no direction.",
+                  .definition =
+                      "(H_A v).(H_B v) between two components, H the second derivatives on independent batches A and "
+                      "B, v random signs on one component, normalised by the components' own blocks."}},
+       .make = measure_curvature,
+       .order = 5});
+}
+
 }  // namespace absorb

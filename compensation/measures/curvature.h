@@ -34,4 +34,6 @@ CurvatureStatistic curvature_of(std::span<const Tensor> products);
 /// fewer than two held-out sequences or a product isn't finite.
 Measurement measure_curvature(Subject& subject, const CompensationSettings& settings, const MeasureContext& context);
 
+void add_curvature(Measures& measures);
+
 }  // namespace absorb

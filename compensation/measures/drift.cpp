@@ -123,4 +123,25 @@ Measurement measure_drift(Subject& subject, const CompensationSettings&, const M
   return result;
 }
 
+void add_drift(Measures& measures) {
+  measures.add(
+      {.edges = {{.name = "drift",
+                  .unit = "ratio",
+                  .self_loop = true,
+                  .title = "Drift",
+                  .definition =
+                      "Relative displacement of a component between this arm and the one it is paired with, in units "
+                      "of the displacement between two arms that differ by a random draw alone (A/A): 1 is noise."},
+                 {.name = "angle",
+                  .unit = "radians",
+                  .self_loop = true,
+                  .title = "Angle of drift",
+                  .definition =
+                      "Angle in radians between a component's weights, taken as one vector, in this arm and in the one "
+                      "it is paired with."}},
+       .make = measure_drift,
+       .order = 1,
+       .pairs = true});
+}
+
 }  // namespace absorb

@@ -27,4 +27,6 @@ double angle_between(const Tensor& from, const Tensor& to);
 /// context.paired no edges and one note. Settings don't matter; nothing is cached.
 Measurement measure_drift(Subject& subject, const CompensationSettings& settings, const MeasureContext& context);
 
+void add_drift(Measures& measures);
+
 }  // namespace absorb

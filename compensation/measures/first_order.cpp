@@ -163,4 +163,20 @@ Measurement measure_first_order(Subject& subject, const CompensationSettings& se
   return FirstOrder(subject, settings, context).run();
 }
 
+void add_first_order(Measures& measures) {
+  measures.add(
+      {.edges =
+           {{.name = "first_order",
+             .unit = "nats per token",
+             .role = MeasureRole::predicts,
+             .sums = true,
+             .title = "First-order prediction",
+             .reading = "Each arrow begins at a disturbed router and ends at the part that one small step would use to "
+                        "make up for it: a cheap prediction that recovery has to be held against.",
+             .definition =
+                 "rate x ||grad_S L_swap||_1, what a first step of the optimiser would win at the disturbed model."}},
+       .make = measure_first_order,
+       .order = 3});
+}
+
 }  // namespace absorb

@@ -19,4 +19,6 @@ namespace absorb {
 /// two held-out sequences, and for a gradient that isn't finite. Only context.layers' routers, if it names any.
 Measurement measure_first_order(Subject& subject, const CompensationSettings& settings, const MeasureContext& context);
 
+void add_first_order(Measures& measures);
+
 }  // namespace absorb

@@ -160,4 +160,20 @@ Measurement measure_knock_out(Subject& subject, const CompensationSettings& sett
   return KnockOut(subject, settings, context).run();
 }
 
+void add_knock_out(Measures& measures) {
+  measures.add(
+      {.edges = {{.name = "knock_out",
+                  .unit = "logits",
+                  .title = "Knock-out",
+                  .reading =
+                      "Each arrow begins at a part whose output was replaced by its mean and ends at a part whose "
+                      "direct effect on the correct token's logit changed in answer.",
+                  .definition =
+                      "Change of every writer's direct effect on the target's logit when one writer is replaced by its "
+                      "mean, the final norm's scale frozen at that of the whole model, since norm rescaling alone "
+                      "would look like repair."}},
+       .make = measure_knock_out,
+       .order = 2});
+}
+
 }  // namespace absorb

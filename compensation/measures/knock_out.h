@@ -17,4 +17,6 @@ namespace absorb {
 /// what was removed, null where that is within its noise. UserError where a direct effect isn't finite.
 Measurement measure_knock_out(Subject& subject, const CompensationSettings& settings, const MeasureContext& context);
 
+void add_knock_out(Measures& measures);
+
 }  // namespace absorb

@@ -16,7 +16,7 @@
 namespace absorb {
 
 struct Measurement {
-  std::string measure;   // "recovery", "components", "coupling", "curvature", "first_order", "drift", "knock_out"
+  std::string measure;   // its name in measures()
   std::string identity;  // hash of the subject and of every setting that it depends on
   std::string arm, target;
   int64_t seed = 0;

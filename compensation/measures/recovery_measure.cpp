@@ -257,4 +257,38 @@ std::vector<RecoveryResult> recovery_results(const Measurement& measurement) {
   return results;
 }
 
+void add_recovery(Measures& measures) {
+  measures.add(
+      {.edges = {{.name = "recovery",
+                  .unit = "nats per token",
+                  .role = MeasureRole::measures,
+                  .title = "Recovery",
+                  .reading =
+                      "Each arrow begins at a router whose routing was disturbed and ends at the part that was then "
+                      "allowed to adapt; its thickness is the loss that this part alone won back. The left edge of a "
+                      "layer stands for all of that layer. An arrow from a router to itself is what the router "
+                      "recovers of its own damage.",
+                  .definition =
+                      "The routing of one layer is replaced by a matched random draw for such a share of the items "
+                      "that the disturbance costs the same everywhere (equal dose). Then one group S of components "
+                      "adapts for n steps in a random subspace of m dimensions (equal capacity), everything else "
+                      "frozen. v(S) = [L_swap - L_swap,S(n)] - [L_base - L_base,S(n)], the loss that S wins back "
+                      "beyond what the same training gains without a disturbance. Module, rest of the layer and the "
+                      "other layers (cross) also adapt together, in all seven combinations; their Shapley values are "
+                      "what each adds on average over the orders of joining, and sum to v(all). Cross-layer share = "
+                      "Shapley(cross) / v(all), undefined where v(all) lies within its noise."},
+                 {.name = "recovery_unmatched",
+                  .unit = "nats per token",
+                  .role = MeasureRole::measures,
+                  .title = "Recovery, unmatched",
+                  .reading =
+                      "As recovery, but not at equal terms: parts adapt with all their coordinates, or the disturbance "
+                      "costs another amount than elsewhere. Large parts and costly swaps count for more.",
+                  .definition =
+                      "Recovery in all coordinates, or of a router for which no dose costs the wanted damage: not "
+                      "matched in capacity, or not in dose. Never part of the attribution."}},
+       .make = measure_recovery,
+       .order = 6});
+}
+
 }  // namespace absorb

@@ -34,4 +34,6 @@ Measurement measure_recovery(Subject& subject, const CompensationSettings& setti
 /// The results in a measurement of recovery; throws nlohmann's exceptions on another one.
 std::vector<RecoveryResult> recovery_results(const Measurement& measurement);
 
+void add_recovery(Measures& measures);
+
 }  // namespace absorb

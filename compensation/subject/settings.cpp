@@ -10,8 +10,7 @@ namespace absorb {
 
 void fields(Fields& list, CompensationSettings& s) {
   list.field("measures", s.measures,
-             "What `absorb compensate` measures without --measures: drift, knock_out, first_order, coupling, "
-             "curvature, recovery, components; empty: all.");
+             "What `absorb compensate` measures without --measures, of `absorb list measures`; empty: all.");
   list.field("steps", s.steps, {0, 1'000'000},
              "Steps of adaptation after which recovery is read, rising; the last is the headline.");
   list.field("dimensions", s.dimensions, {0, 1 << 30},

@@ -139,8 +139,8 @@ std::size_t place_of_target(const std::string& target) {
 }
 
 std::size_t place_of_measure(const std::string& measure) {
-  const auto known = measures();
-  return static_cast<std::size_t>(std::ranges::find(known, measure, &MeasureInfo::name) - known.begin());
+  const std::vector<std::string> known = edge_names();
+  return static_cast<std::size_t>(std::find(known.begin(), known.end(), measure) - known.begin());
 }
 
 std::vector<std::string> measures_of(const CompensationResults& results) {

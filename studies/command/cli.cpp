@@ -53,7 +53,7 @@ void add_looks(CLI::App& app, Path& folder, std::string& what, bool& markdown, C
   status->add_option("DIR", folder, "A study's folder")->required();
   status->callback([&] { chosen = [&] { return status_command(folder); }; });
   CLI::App* list = app.add_subcommand("list", "What a study file may say");
-  list->add_option("WHAT", what, "routers, selections, losses or settings")->required();
+  list->add_option("WHAT", what, "routers, selections, losses, data, measures or settings")->required();
   list->add_flag("--markdown", markdown, "The whole reference page");
   list->callback([&] { chosen = [&] { return list_command(what, markdown); }; });
   CLI::App* doctor = app.add_subcommand("doctor", "What this machine has");

@@ -44,9 +44,7 @@ int64_t closed_tasks(const std::vector<Task>& tasks, const MeasureRequest& reque
 std::vector<std::string> measures_of(const CompensateOptions& options, const CompensationSettings& settings) {
   const std::vector<std::string> known = measure_names();
   const std::vector<std::string>& wanted = options.measures.empty() ? settings.measures : options.measures;
-  for (const std::string& measure : wanted)
-    require(std::find(known.begin(), known.end(), measure) != known.end(), "there is no measure \"{}\"; measures: {}",
-            measure, join(known));
+  for (const std::string& measure : wanted) measure_named(measure);
   return wanted.empty() ? known : wanted;
 }
 

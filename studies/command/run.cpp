@@ -69,7 +69,7 @@ void open_corpora(const RunPlan& plan) {
   std::set<std::string> opened;
   for (const RunSpec& run : plan.runs) {
     if (is_closed(run)) continue;
-    const Json data = write_settings(run.settings.data);
+    const Json data = write_data(run.settings.data);
     if (opened.insert(data.dump() + std::to_string(run.settings.model.context)).second)
       make_dataset(run.settings.data, run.settings.model.context, static_cast<uint64_t>(run.settings.seed));
   }

@@ -14,10 +14,10 @@ int tokens_command(const TokensOptions& options) {
   Settings data = options.study.empty() ? Settings() : read_study(options.study).base.table("data");
   for (const std::string& set : options.sets) data.merge(Settings::from_assignment(set));
   TokensRequest request;
-  request.data = read_settings<DataSettings>(data);
+  const DataSettings chosen = read_data(data);
+  require(chosen.type == "text", "absorb tokens turns text into token files; data.type is \"{}\"", chosen.type);
+  request.data = text_settings(chosen);
   require_valid(request.data);
-  require(request.data.type == "text", "absorb tokens turns text into token files; data.type is \"{}\"",
-          request.data.type);
   for (const std::string& file : missing_files(request.data)) user_error("{} doesn't exist", file);
   request.folder = options.out;
   const bool terminal = ::isatty(STDERR_FILENO) != 0;

@@ -11,7 +11,7 @@
 #include "studies/cost/together.h"
 #include "studies/run/runner.h"
 #include "studies/work/crew.h"
-#include "training/data/dataset.h"
+#include "training/data/source.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {
@@ -61,18 +61,10 @@ StudyCost estimate(const RunPlan& plan, at::Device device, int64_t jobs) {
 
 namespace {
 
-// Tokens of a held-out split: counted, or for text, whose tokens may not exist yet, from the size of its files.
 double held_out_tokens(const RunSettings& run, Split split) {
-  const DataSettings& data = run.data;
-  if (!missing_files(data).empty()) return 0;
-  if (data.type != "text")
-    return static_cast<double>(make_dataset(data, run.model.context, static_cast<uint64_t>(run.seed))->tokens(split));
-  const bool valid = split == Split::valid;
-  const std::string own = valid ? data.valid : data.test, file = data.corpus.empty() ? own : data.corpus;
-  if (file.empty()) return 0;
-  const double share = data.corpus.empty() ? 1 : valid ? data.valid_share : data.test_share;
-  constexpr double bytes_a_token = 4;  // of byte pair encodings, about
-  return share * static_cast<double>(std::filesystem::file_size(file)) / (data.tokens == "bytes" ? 1 : bytes_a_token);
+  const auto source = make_source(run.data);
+  if (!source->missing_files().empty()) return 0;
+  return source->held_out_tokens(split, run.model.context, static_cast<uint64_t>(run.seed));
 }
 
 // A run from its start to DONE, deployments aside.

@@ -1,8 +1,10 @@
 #include "studies/plan/reference.h"
 
+#include "compensation/measures/measures.h"
 #include "core/error.h"
 #include "studies/plan/run_settings.h"
 #include "studies/study/study.h"
+#include "training/data/source.h"
 
 namespace absorb {
 namespace {
@@ -26,7 +28,10 @@ std::vector<Section> sections() {
        "What every arm shares. `[routing.attention]` and `[routing.moe]` take the same keys and are laid on "
        "last, for that kind of router alone.",
        documented<RoutingSettings>()},
-      {"data", "The text, token files or synthetic task.", documented<DataSettings>()},
+      {"data",
+       "The text, token files or synthetic task. Each type has keys of its own: Data sets, below.",
+       {{"type", "string", join(data_sources().names()), "\"text\"",
+         "Text, token files, or a synthetic task with a known answer (recall: attention, rule: experts)."}}},
       {"training", "The optimiser and its rhythm.", documented<TrainingSettings>()},
       {"compensation", "What `absorb compensate` measures on finished runs; it changes none of them.",
        documented<CompensationSettings>()},
@@ -42,6 +47,16 @@ std::string registry_text(const R& registry) {
     for (const FieldDoc& row : registry.fields_of(name))
       out += fmt::format("{:<14}  {} = {}  ({}{}) {}\n", "", row.key, row.initial, row.type,
                          row.range.empty() ? "" : ": " + row.range, row.doc);
+  }
+  return out;
+}
+
+std::string measures_text() {
+  std::string out;
+  for (const std::string& name : measure_names()) {
+    const MeasureInfo& info = measure_named(name).edges[0];
+    out += fmt::format("{:<14}{}{}\n", name, info.title.empty() ? name : info.title,
+                       info.unit == "1" || info.unit.empty() ? "" : ", in " + info.unit);
   }
   return out;
 }
@@ -70,7 +85,10 @@ std::string list_text(const std::string& what) {
   if (what == "routers") return registry_text(registries().routers);
   if (what == "selections") return registry_text(registries().selections);
   if (what == "losses") return registry_text(registries().losses);
-  require(what == "settings", "absorb list takes routers, selections, losses or settings but got \"{}\"", what);
+  if (what == "data") return registry_text(data_sources());
+  if (what == "measures") return measures_text();
+  require(what == "settings",
+          "absorb list takes routers, selections, losses, data, measures or settings but got \"{}\"", what);
   std::string out;
   for (const Section& section : sections()) {
     out += fmt::format("[{}]  {}\n", section.table, section.about);
@@ -94,7 +112,7 @@ std::string settings_page() {
       "arms, targets and seeds.\n\n";
   return out + registry_markdown("Routers", registries().routers) +
          registry_markdown("Selections", registries().selections) +
-         registry_markdown("Routing losses", registries().losses);
+         registry_markdown("Routing losses", registries().losses) + registry_markdown("Data sets", data_sources());
 }
 
 }  // namespace absorb

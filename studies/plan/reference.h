@@ -5,7 +5,7 @@
 
 namespace absorb {
 
-/// "routers", "selections", "losses" or "settings"; UserError on anything else.
+/// "routers", "selections", "losses", "data", "measures" or "settings"; UserError on anything else.
 std::string list_text(const std::string& what);
 /// docs/settings.md, whole.
 std::string settings_page();

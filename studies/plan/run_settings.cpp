@@ -1,6 +1,7 @@
 #include "studies/plan/run_settings.h"
 
 #include "core/error.h"
+#include "training/data/source.h"
 
 namespace absorb {
 namespace {
@@ -41,6 +42,7 @@ std::map<std::string, std::string> plugins_of(const RunSettings& run) {
     add(registries().selections, routing->selection.type);
     for (const auto& [name, loss] : routing->losses) add(registries().losses, name);
   }
+  add(data_sources(), run.data.type);
   return plugins;
 }
 
@@ -52,7 +54,7 @@ RunSettings read_run_settings(const Settings& tables, const std::string& target,
   run.model = read_settings<ModelSettings>(tables.table("model"));
   run.attention = read_routing(tables.table("routing"), "attention");
   run.moe = read_routing(tables.table("routing"), "moe");
-  run.data = read_settings<DataSettings>(tables.table("data"));
+  run.data = read_data(tables.table("data"));
   run.training = read_settings<TrainingSettings>(tables.table("training"));
   run.start = read_settings<StartSettings>(tables.table("start"));
   require_valid(run.data);
@@ -70,7 +72,7 @@ Json write_run_settings(const RunSettings& run) {
   Json out = {{"target", run.target},
               {"seed", run.seed},
               {"model", write_settings(run.model)},
-              {"data", write_settings(run.data)},
+              {"data", write_data(run.data)},
               {"training", write_settings(run.training)}};
   if (!run.start.from.empty()) out["start"] = write_settings(run.start);
   if (!run.plugins.empty()) out["plugins"] = run.plugins;

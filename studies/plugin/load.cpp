@@ -23,6 +23,19 @@ void require_free_names(const Path& file, const R& known, const R& brought) {
                name, known.origin(name).empty() ? "absorb has" : "another plug-in has taken");
 }
 
+void require_free_names(const Path& file, const Measures& brought) {
+  for (const Measure& measure : brought.all())
+    for (const MeasureInfo& edges : measure.edges)
+      require(measures().edges_named(edges.name) == nullptr,
+              "{}: registers the measure \"{}\", a name that is taken already: give it another one", file.string(),
+              edges.name);
+}
+
+bool any(const PluginTypes& types) {
+  return !types.routers.names().empty() || !types.selections.names().empty() || !types.losses.names().empty() ||
+         !types.data.names().empty() || !types.measures.all().empty();
+}
+
 void require_this_version(const Path& file, std::string_view bytes) {
   const std::size_t at = bytes.find(mark);
   require(at != std::string_view::npos,
@@ -52,15 +65,21 @@ void register_types(const Path& file, const std::string& hash) {
   } catch (const std::exception& error) {
     user_error("{}: its entry failed: {}", file.string(), error.what());
   }
+  require(any(types), "{}: registers nothing", file.string());
   Registries& known = registries();
-  require(!types.routers.names().empty() || !types.selections.names().empty() || !types.losses.names().empty(),
-          "{}: registers nothing", file.string());
   require_free_names(file, known.routers, types.routers);
   require_free_names(file, known.selections, types.selections);
   require_free_names(file, known.losses, types.losses);
+  require_free_names(file, data_sources(), types.data);
+  require_free_names(file, types.measures);
   known.routers.take(types.routers, hash);
   known.selections.take(types.selections, hash);
   known.losses.take(types.losses, hash);
+  data_sources().take(types.data, hash);
+  for (Measure measure : types.measures.all()) {
+    measure.origin = hash;
+    measures().add(std::move(measure));
+  }
 }
 
 }  // namespace

@@ -10,7 +10,9 @@
 #include <torch/version.h>
 
 #include "absorb_headers.h"  // written by CMake: a hash of every header that is installed
+#include "compensation/measures/measurement.h"
 #include "router/route.h"
+#include "training/data/source.h"
 
 namespace absorb {
 
@@ -19,6 +21,8 @@ struct PluginTypes {
   Routers routers{"router"};
   Selections selections{"selection"};
   RoutingLosses losses{"routing loss"};
+  DataSources data{"data set"};
+  Measures measures = {};
 };
 
 }  // namespace absorb

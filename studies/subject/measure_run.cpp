@@ -27,15 +27,16 @@ CompensationSettings without_measures(CompensationSettings settings) {
 // What a finished measurement was made from: the same request needs no second look at the subject.
 std::string request_hash(const RunSpec& run, const DriftPair& pair, const MeasureRequest& request,
                          const std::string& measure) {
-  const bool drifts = measure == "drift";
-  return hash_hex(Json{{"run", run.identity},
-                       {"weights", weights_of(&run)},
-                       {"paired", drifts ? weights_of(pair.paired) : ""},
-                       {"same", drifts ? weights_of(pair.same) : ""},
-                       {"settings", write_settings(without_measures(request.settings))},
-                       {"layers", request.layers},
-                       {"device", c10::DeviceTypeName(request.device.type())}}
-                      .dump());
+  const Measure& about = measure_named(measure);
+  Json hashed{{"run", run.identity},
+              {"weights", weights_of(&run)},
+              {"paired", about.pairs ? weights_of(pair.paired) : ""},
+              {"same", about.pairs ? weights_of(pair.same) : ""},
+              {"settings", write_settings(without_measures(request.settings))},
+              {"layers", request.layers},
+              {"device", c10::DeviceTypeName(request.device.type())}};
+  if (!about.origin.empty()) hashed["plugin"] = about.origin;
+  return hash_hex(hashed.dump());
 }
 
 Json read_made(const RunSpec& run) {
@@ -109,20 +110,20 @@ void measure_run(const RunSpec& run, const DriftPair& pair, const MeasureRequest
   const SubjectOptions options{request.device, request.settings.batch};
   const auto subject = make_subject(run, options);
   for (const std::string& measure : open) {
-    const bool drifts = measure == "drift";
+    const Measure& about = measure_named(measure);
     for (const RunSpec* other : {pair.paired, pair.same})
-      if (drifts && other != nullptr) require_finished(*other);
-    const auto paired = drifts && pair.paired != nullptr ? make_subject(*pair.paired, options) : nullptr;
-    const auto same = drifts && pair.same != nullptr ? make_subject(*pair.same, options) : nullptr;
+      if (about.pairs && other != nullptr) require_finished(*other);
+    const auto paired = about.pairs && pair.paired != nullptr ? make_subject(*pair.paired, options) : nullptr;
+    const auto same = about.pairs && pair.same != nullptr ? make_subject(*pair.same, options) : nullptr;
     MeasureContext context{compensation_folder(run.folder) / "cells", request.layers, {}, paired.get(), same.get()};
     context.progress = [&](std::string_view next, int64_t done, int64_t total) {
       progress(fmt::format("{}: {}", measure, next), done, total);
     };
-    Measurement measured = measure_named(measure)(*subject, request.settings, context);
+    Measurement measured = about.make(*subject, request.settings, context);
     measured.arm = arm_label(run);
     measured.target = run.settings.target;
     measured.seed = run.settings.seed;
-    if (drifts && !pair.missing.empty()) measured.notes.push_back(pair.missing);
+    if (about.pairs && !pair.missing.empty()) measured.notes.push_back(pair.missing);
     save_measurement(measurement_file(run.folder, measure), measured);
     Json made = read_made(run);
     made[measure] = request_hash(run, pair, request, measure);

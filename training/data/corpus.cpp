@@ -8,7 +8,7 @@ namespace absorb {
 namespace {
 
 /// A document's split: a function of its text (of its first piece, if it is long) and the salt alone.
-Split deal(const DataSettings& data, std::string_view text) {
+Split deal(const TextSettings& data, std::string_view text) {
   const uint64_t hash = XXH3_64bits_withSeed(text.data(), text.size(), static_cast<uint64_t>(data.split_salt));
   const double place = static_cast<double>(hash >> 11) * 0x1p-53;
   return place < data.test_share                      ? Split::test
@@ -18,32 +18,28 @@ Split deal(const DataSettings& data, std::string_view text) {
 
 }  // namespace
 
-std::vector<CorpusFile> corpus_files(const DataSettings& data) {
+std::vector<CorpusFile> corpus_files(const TextSettings& data) {
   if (!data.corpus.empty()) return {{data.corpus}};
   std::vector<CorpusFile> list;
-  const std::array paths = {data.train, data.valid, data.test};
   for (int split = 0; split < 3; ++split)
-    if (const auto& path = paths[static_cast<std::size_t>(split)]; !path.empty()) list.push_back({path, split});
+    if (const auto& path = data.paths()[static_cast<std::size_t>(split)]; !path.empty()) list.push_back({path, split});
   return list;
 }
 
-std::uintmax_t corpus_bytes(const DataSettings& data) {
+std::uintmax_t corpus_bytes(const TextSettings& data) {
   std::uintmax_t total = 0;
   for (const CorpusFile& file : corpus_files(data)) total += std::filesystem::file_size(file.path);
   return total;
 }
 
-double split_share(const DataSettings& data, Split split) {
-  if (data.corpus.empty()) {
-    const std::array paths = {&data.train, &data.valid, &data.test};
-    return paths[static_cast<std::size_t>(split)]->empty() ? 0.0 : 1.0;
-  }
+double split_share(const TextSettings& data, Split split) {
+  if (data.corpus.empty()) return data.paths()[static_cast<std::size_t>(split)].empty() ? 0.0 : 1.0;
   return split == Split::valid  ? data.valid_share
          : split == Split::test ? data.test_share
                                 : 1.0 - data.valid_share - data.test_share;
 }
 
-void read_corpus(const DataSettings& data, const SplitSink& sink, const ByteProgress& progress) {
+void read_corpus(const TextSettings& data, const SplitSink& sink, const ByteProgress& progress) {
   const DocumentRules rules{data.documents, data.strip};
   std::uintmax_t done = 0;
   for (const CorpusFile& file : corpus_files(data)) {

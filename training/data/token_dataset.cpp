@@ -18,6 +18,18 @@ constexpr std::array splits = {Split::train, Split::valid, Split::test};
 
 }  // namespace
 
+TokenPaths token_paths(const Path& folder) {
+  const Path test = folder / "test.bin";
+  return {folder / "train.bin", folder / "valid.bin", std::filesystem::exists(test) ? test : Path()};
+}
+
+TokenFiles open_token_files(const TokenPaths& paths, const TokenFile::Options& options) {
+  TokenFiles files;
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    if (!paths[i].empty()) files[i] = std::make_unique<const TokenFile>(paths[i], options);
+  return files;
+}
+
 TokenDataset::TokenDataset(TokenFiles files, int64_t context, std::string name)
     : files_(std::move(files)), context_(context), vocabulary_(0), name_(std::move(name)) {
   require(context > 0, "the context must be positive but is {}", context);

@@ -12,6 +12,11 @@ namespace absorb {
 
 /// By Split; train and valid must be there.
 using TokenFiles = std::array<std::unique_ptr<const TokenFile>, 3>;
+using TokenPaths = std::array<Path, 3>;  // empty where there is none
+
+/// train.bin, valid.bin and, if it is there, test.bin.
+TokenPaths token_paths(const Path& folder);
+TokenFiles open_token_files(const TokenPaths& paths, const TokenFile::Options& options);
 
 class TokenDataset final : public Dataset {
  public:

@@ -26,7 +26,7 @@ class Bytes final : public Tokeniser {
 
 }  // namespace
 
-std::shared_ptr<Tokeniser> make_tokeniser(const DataSettings& data) {
+std::shared_ptr<Tokeniser> make_tokeniser(const TextSettings& data) {
   if (data.tokens == "bytes") return std::make_shared<Bytes>();
   require(data.tokens == "gpt2", "data.tokens = \"{}\" is no tokeniser that needs no training; known: bytes, gpt2",
           data.tokens);

@@ -23,7 +23,7 @@ constexpr int format = 1;  // of cached files: a change of what the same setting
 constexpr std::array splits = {Split::train, Split::valid, Split::test};
 
 /// Everything that the tokens are a function of; paths are not part of it.
-Json identity(const DataSettings& data) {
+Json identity(const TextSettings& data) {
   Json result = {{"format", format}, {"tokens", data.tokens}, {"documents", data.documents}, {"strip", data.strip}};
   if (data.tokens == "bpe") result["vocabulary"] = data.vocabulary;
   if (data.tokens == "gpt2")
@@ -44,7 +44,7 @@ Json identity(const DataSettings& data) {
 }
 
 /// Learns an encoding from the training split and leaves it in `folder`.
-void train_tokeniser(const DataSettings& data, const Path& folder, const ByteProgress& progress) {
+void train_tokeniser(const TextSettings& data, const Path& folder, const ByteProgress& progress) {
   WordCounts words;
   const auto sink = [&words](Split split, const Piece& piece) {
     if (split == Split::train) words.add(piece.text, piece.last);
@@ -125,8 +125,7 @@ class Job {
   std::array<std::unique_ptr<TokenWriter>, 3> writers_;
 };
 
-void require_present(const DataSettings& data) {
-  require(data.type == "text", "data.type = \"{}\" is not made of text", data.type);
+void require_present(const TextSettings& data) {
   require_valid(data);
   for (const std::string& path : missing_files(data))
     user_error("{} doesn't exist (scripts/setup unpacks the default corpus)", path);
@@ -154,7 +153,7 @@ TokensResult write_tokens(const TokensRequest& request) {
   return result;
 }
 
-Path cached_tokens(const DataSettings& data, const std::function<void(std::uintmax_t, std::uintmax_t)>& progress) {
+Path cached_tokens(const TextSettings& data, const std::function<void(std::uintmax_t, std::uintmax_t)>& progress) {
   require_present(data);
   const Path folder = Path(cache_folder(data)) / hash_hex(identity(data).dump());
   if (is_free(folder)) {

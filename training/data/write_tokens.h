@@ -8,13 +8,13 @@
 #include <string>
 
 #include "training/data/dataset.h"
-#include "training/data/settings.h"
+#include "training/data/text_settings.h"
 #include "training/data/token_file.h"
 
 namespace absorb {
 
 struct TokensRequest {
-  DataSettings data;  // of type "text"
+  TextSettings data;
   /// Gets train.bin, valid.bin, test.bin (those that the settings ask for), each with .json and .idx, and the two files
   /// of an encoding that is learned from the training split (data.tokens = "bpe"; bpe_files.h). It must not exist, or
   /// be empty: it appears as a whole when everything is written.
@@ -32,7 +32,7 @@ TokensResult write_tokens(const TokensRequest& request);
 
 /// The cache folder that holds the tokens of `data`, written first if it isn't there. Its name is a hash of the input's
 /// bytes, the tokeniser's and the settings. Two processes may do so at once: the slower one's work is thrown away.
-Path cached_tokens(const DataSettings& data,
+Path cached_tokens(const TextSettings& data,
                    const std::function<void(std::uintmax_t done, std::uintmax_t total)>& progress = nullptr);
 
 }  // namespace absorb

@@ -16,8 +16,6 @@ namespace absorb {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-const std::vector<std::string> predicted_measures = {"coupling", "curvature", "first_order"};
-const std::vector<std::string> measured_measures = {"recovery", "recovery_unmatched", "components"};
 
 /// Places of single parts, by layer and part.
 class Parts {
@@ -144,7 +142,7 @@ double predicted_edge(const std::string& measure, std::span<const double> part_e
     sum += value;
     squares += value * std::abs(value);
   }
-  return measure == "first_order" ? sum : std::copysign(std::sqrt(std::abs(squares)), squares);
+  return measure_info(measure).sums ? sum : std::copysign(std::sqrt(std::abs(squares)), squares);
 }
 
 std::vector<RankAgreement> agreements(const CompensationGraph& graph, const EdgeFilter& filter,
@@ -155,6 +153,8 @@ std::vector<RankAgreement> agreements(const CompensationGraph& graph, const Edge
   std::set<std::string> there;
   for (const GraphEdge& edge : graph.edges(any)) there.insert(edge.measure);
   if (there.empty()) view_of(graph, any, {});  // says what there is
+  const std::vector<std::string> predicted_measures = edge_names(MeasureRole::predicts),
+                                 measured_measures = edge_names(MeasureRole::measures);
   const auto predicted = views_of(graph, filter, predicted_measures, there),
              measured = views_of(graph, filter, measured_measures, there);
   require(!predicted.empty() && !measured.empty(),

@@ -5,42 +5,20 @@
 #include "studies/analysis/wording.h"
 #include "studies/report/page/html.h"
 #include "studies/report/page/parts.h"
-#include "training/data/settings.h"
+#include "training/data/source.h"
 #include "training/settings.h"
 #include "transformer/model.h"
 
 namespace absorb::report {
 namespace {
 
-std::string quoted_file(const std::string& path) {
-  return std::filesystem::path(path).filename().string();
-}
-
-std::string token_words(const DataSettings& data) {
-  if (data.type == "tokens") return "token files";
-  if (data.tokens == "bpe")
-    return fmt::format("text read as {} tokens of a byte pair encoding that was learned from its training split",
-                       count(static_cast<double>(data.vocabulary)));
-  if (data.tokens == "gpt2")
-    return fmt::format("text read as tokens of the byte pair encoding in {}", quoted_file(data.tokeniser));
-  return fmt::format("text read as {}", data.tokens);
-}
-
-std::string data_sentence(const DataSettings& data) {
-  if (data.type == "recall" || data.type == "rule")
-    return fmt::format(
-        "The data are the synthetic task \"{}\", with {} held-out sequences each for validation and test.", data.type,
-        count(static_cast<double>(data.sequences)));
-  const std::string tokens = token_words(data);
-  if (!data.train.empty())
-    return fmt::format("Models were trained on {} ({}) and evaluated on {}.", quoted_file(data.train), tokens,
-                       quoted_file(data.valid));
-  if (data.type == "tokens")
-    return fmt::format("Models were trained and evaluated on the {} of {}.", tokens, quoted_file(data.corpus));
-  return fmt::format(
-      "The corpus is {} ({}), split by a hash of the document: {:g} % of the documents for validation, {:g} % for the "
-      "test.",
-      quoted_file(data.corpus), tokens, 100 * data.valid_share, 100 * data.test_share);
+// A report needs no type compiled in: of a plug-in's data set it names the type.
+std::string data_sentence(const Settings& table) {
+  const Json& type = table.value().value("type", Json("text"));
+  const std::vector<std::string> known = data_sources().names();
+  if (!type.is_string() || std::find(known.begin(), known.end(), type) == known.end())
+    return fmt::format("The data set is of type {}.", type.dump());
+  return make_source(read_data(table))->sentence();
 }
 
 std::string model_sentence(const Material& material, const ModelSettings& model) {
@@ -155,10 +133,9 @@ std::string tests_sentence(const StudyAnalysis& analysis) {
 std::string methods(const Material& material) {
   const Settings& base = material.study.base;
   const auto model = read_settings<ModelSettings>(base.table("model"));
-  const auto data = read_settings<DataSettings>(base.table("data"));
   const auto training = read_settings<TrainingSettings>(base.table("training"));
   const auto paragraph = [](const std::string& text) { return "<p>" + typeset(text) + "</p>\n"; };
-  return paragraph(data_sentence(data) + " " + model_sentence(material, model) + " " +
+  return paragraph(data_sentence(base.table("data")) + " " + model_sentence(material, model) + " " +
                    training_sentence(training, model.context)) +
          paragraph(pairs_sentence(material.study) + " " + arms_sentence(material.study)) +
          (material.study.deployments.empty() ? "" : paragraph(deployments_sentence(material.study))) +

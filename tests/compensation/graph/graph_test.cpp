@@ -180,7 +180,7 @@ TEST(CompensationGraph, MeasuresHaveUnitsAndDirections) {
   EXPECT_FALSE(measure_info("curvature").directed);
   EXPECT_TRUE(measure_info("drift").self_loop);
   EXPECT_TRUE(measure_info("another").directed);
-  EXPECT_EQ(measures().size(), 9U);
+  EXPECT_EQ(edge_names().size(), 9U);
 }
 
 TEST(CompensationGraphExport, CsvQuotesOnlyWhereItMust) {

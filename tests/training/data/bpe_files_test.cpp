@@ -15,14 +15,14 @@ namespace {
 class TrainingBpeFiles : public DataFixture {
  protected:
   /// Documents that share most of their words.
-  DataSettings corpus(int documents, int64_t vocabulary) const {
+  TextSettings corpus(int documents, int64_t vocabulary) const {
     static const Words words = {"the", "router", "learns", "a", "random", "gate", "absorbs", "it", "we'll", "42"};
     Random random(stream_key(1, "corpus"));
     std::string text;
     for (int i = 0; i < documents; ++i) {
       for (int j = 0; j < 12; ++j) text += words[random.below(words.size())] + (j < 11 ? " " : ".\n\n");
     }
-    DataSettings data;
+    TextSettings data;
     data.corpus = put("corpus.txt", text);
     data.valid_share = 0.2;
     data.test_share = 0.1;
@@ -33,7 +33,7 @@ class TrainingBpeFiles : public DataFixture {
 };
 
 TEST_F(TrainingBpeFiles, TokenFilesOfALearnedEncodingComeWithItsFiles) {
-  const DataSettings data = corpus(400, 290);
+  const TextSettings data = corpus(400, 290);
   std::uintmax_t done = 0, total = 0;
   const TokensResult result = write_tokens({data, folder_ / "out", [&](std::uintmax_t d, std::uintmax_t t) {
                                               EXPECT_GE(d, done);
@@ -51,7 +51,7 @@ TEST_F(TrainingBpeFiles, TokenFilesOfALearnedEncodingComeWithItsFiles) {
   EXPECT_EQ(bpe.decode(train).size(), static_cast<std::size_t>(result[0].text_bytes));
   // The same bytes again, and as "gpt2" through the files that were left.
   write_tokens({data, folder_ / "again", nullptr});
-  DataSettings read = data;
+  TextSettings read = data;
   read.tokens = "gpt2";
   read.tokeniser = (folder_ / "out").string();
   write_tokens({read, folder_ / "read", nullptr});
@@ -62,7 +62,7 @@ TEST_F(TrainingBpeFiles, TokenFilesOfALearnedEncodingComeWithItsFiles) {
 }
 
 TEST_F(TrainingBpeFiles, OnlyTheTrainingSplitIsLearnedFrom) {
-  DataSettings data;
+  TextSettings data;
   data.train = put("t.txt", "abab abab abab");
   data.valid = put("v.txt", "xyxyxyxyxyxyxyxy xyxyxyxyxyxyxyxy");
   data.tokens = "bpe";
@@ -74,9 +74,9 @@ TEST_F(TrainingBpeFiles, OnlyTheTrainingSplitIsLearnedFrom) {
 }
 
 TEST_F(TrainingBpeFiles, ADatasetKnowsItsVocabularyAndBytesPerToken) {
-  DataSettings data = corpus(400, 290);
-  EXPECT_EQ(stated_vocabulary(data), 290);
-  const auto dataset = make_dataset(data, 16, 1);
+  TextSettings data = corpus(400, 290);
+  EXPECT_EQ(stated_vocabulary(data_of("text", data)), 290);
+  const auto dataset = make_dataset(data_of("text", data), 16, 1);
   EXPECT_EQ(dataset->vocabulary(), 290);
   const TokenFile valid(cached_tokens(data) / "valid.bin", {});
   EXPECT_GT(dataset->bytes_per_token(Split::valid), 2.0);
@@ -87,7 +87,7 @@ TEST_F(TrainingBpeFiles, ADatasetKnowsItsVocabularyAndBytesPerToken) {
   EXPECT_NE(cached_tokens(data), first);
   data.tokens = "gpt2";
   data.tokeniser = first.string();
-  EXPECT_EQ(stated_vocabulary(data), 290);
+  EXPECT_EQ(stated_vocabulary(data_of("text", data)), 290);
   const Path as_read = cached_tokens(data);
   std::filesystem::copy(first, folder_ / "copy");
   data.tokeniser = (folder_ / "copy").string();
@@ -95,7 +95,7 @@ TEST_F(TrainingBpeFiles, ADatasetKnowsItsVocabularyAndBytesPerToken) {
 }
 
 TEST_F(TrainingBpeFiles, WhatCannotBeIsOneLine) {
-  DataSettings data = corpus(10, 256);
+  TextSettings data = corpus(10, 256);
   const auto fails = [&] { return complaint([&] { write_tokens({data, folder_ / "out", nullptr}); }); };
   EXPECT_TRUE(contains(fails(), "needs data.vocabulary")) << fails();
   data.vocabulary = 5000;

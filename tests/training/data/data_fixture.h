@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "training/data/source.h"
 
 namespace absorb {
 
@@ -57,6 +58,14 @@ std::string complaint(const Action& action) {
     return error.what();
   }
   return "";
+}
+
+/// The [data] table of a type and its settings.
+template <class S>
+DataSettings data_of(const std::string& type, const S& settings) {
+  Json table = write_settings(settings);
+  table["type"] = type;
+  return read_data(Settings::from_json(std::move(table), "test"));
 }
 
 inline bool contains(const std::string& text, const std::string& part) {

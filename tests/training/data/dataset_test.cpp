@@ -6,6 +6,9 @@
 #include <set>
 
 #include "tests/training/data/data_fixture.h"
+#include "training/data/text_settings.h"
+#include "training/data/tokens.h"
+#include "training/data/vocabulary.h"
 
 namespace absorb {
 namespace {
@@ -13,27 +16,32 @@ namespace {
 class TrainingDataset : public DataFixture {
  protected:
   /// Tokens 0, 1, 2, ... so that a window shows where it was cut.
-  DataSettings counting(int train, int valid) const {
+  TokensSettings counting(int train, int valid) const {
     const auto count_to = [](int count) {
       std::vector<uint16_t> ids;
       for (int i = 0; i < count; ++i) ids.push_back(static_cast<uint16_t>(i));
       return ids;
     };
-    DataSettings data;
-    data.type = "tokens";
+    TokensSettings data;
     data.vocabulary = 1000;
     data.train = put_ids("train.bin", count_to(train));
     data.valid = put_ids("valid.bin", count_to(valid));
     return data;
   }
+  static std::shared_ptr<const Dataset> open(const TokensSettings& data, int64_t context, uint64_t seed) {
+    return make_dataset(data_of("tokens", data), context, seed);
+  }
+  static std::shared_ptr<const Dataset> open(const TextSettings& data, int64_t context, uint64_t seed) {
+    return make_dataset(data_of("text", data), context, seed);
+  }
 };
 
 TEST_F(TrainingDataset, BatchesAreAPureFunctionOfSeedStepAndRow) {
-  const auto data = make_dataset(counting(1000, 100), 8, 0);
+  const auto data = open(counting(1000, 100), 8, 0);
   const Batch batch = data->batch(1, 7, 16);
   EXPECT_EQ(batch.tokens.sizes(), (std::vector<int64_t>{16, 8}));
   EXPECT_TRUE(at::equal(batch.targets, batch.tokens + 1));
-  EXPECT_TRUE(at::equal(make_dataset(counting(1000, 100), 8, 0)->batch(1, 7, 16).tokens, batch.tokens));
+  EXPECT_TRUE(at::equal(open(counting(1000, 100), 8, 0)->batch(1, 7, 16).tokens, batch.tokens));
   const Batch first = data->batch(1, 7, 10, 0), second = data->batch(1, 7, 6, 10);
   EXPECT_TRUE(at::equal(at::cat({first.tokens, second.tokens}), batch.tokens));
   EXPECT_TRUE(at::equal(at::cat({first.targets, second.targets}), batch.targets));
@@ -42,7 +50,7 @@ TEST_F(TrainingDataset, BatchesAreAPureFunctionOfSeedStepAndRow) {
 }
 
 TEST_F(TrainingDataset, EveryPlaceIsDrawnAndNoneBeyondTheEnd) {
-  const auto data = make_dataset(counting(20, 100), 8, 0);
+  const auto data = open(counting(20, 100), 8, 0);
   std::map<int64_t, int> seen;
   const Tensor starts = data->batch(1, 0, 4800).tokens.select(1, 0).contiguous();
   for (int64_t i = 0; i < starts.numel(); ++i) ++seen[starts.const_data_ptr<int64_t>()[i]];
@@ -52,7 +60,7 @@ TEST_F(TrainingDataset, EveryPlaceIsDrawnAndNoneBeyondTheEnd) {
 }
 
 TEST_F(TrainingDataset, EvaluationCountsEveryTokenOnce) {
-  const auto data = make_dataset(counting(1000, 30), 8, 0);
+  const auto data = open(counting(1000, 30), 8, 0);
   ASSERT_EQ(data->evaluation_batches(Split::valid, 3), 2);  // 29 targets, 4 chunks
   EXPECT_EQ(data->evaluation_batches(Split::test, 3), 0);
   std::vector<int64_t> targets;
@@ -70,10 +78,10 @@ TEST_F(TrainingDataset, EvaluationCountsEveryTokenOnce) {
 }
 
 TEST_F(TrainingDataset, DocumentIdsBelongToTargets) {
-  DataSettings settings = counting(1000, 30);
+  TokensSettings settings = counting(1000, 30);
   settings.valid = put_ids<uint16_t>("v.bin", {1, 2, 9, 3, 9, 9, 4, 5, 6, 7, 8, 1, 2});
   settings.end_of_document = 9;
-  const auto data = make_dataset(settings, 5, 0);
+  const auto data = open(settings, 5, 0);
   const Tensor ids = data->document_ids(Split::valid, 0, 4);
   const Tensor expected =
       at::tensor(std::vector<int64_t>{0, 0, 1, 1, 2, 3, 3, 3, 3, 3, 3, 3, -1, -1, -1, -1, -1, -1, -1, -1}, at::kLong);
@@ -84,10 +92,10 @@ TEST_F(TrainingDataset, DocumentIdsBelongToTargets) {
 TEST_F(TrainingDataset, TextGoesThroughTheCache) {
   std::string text;
   for (int i = 0; i < 500; ++i) text += "number " + std::to_string(i) + "\n\n";
-  DataSettings settings;
+  TextSettings settings;
   settings.corpus = put("a.txt", text);
   settings.valid_share = settings.test_share = 0.1;
-  const auto data = make_dataset(settings, 16, 0);
+  const auto data = open(settings, 16, 0);
   EXPECT_EQ(data->vocabulary(), 256);
   EXPECT_EQ(data->context(), 16);
   EXPECT_EQ(data->tokens(Split::train) + data->tokens(Split::valid) + data->tokens(Split::test),
@@ -96,19 +104,18 @@ TEST_F(TrainingDataset, TextGoesThroughTheCache) {
   EXPECT_NEAR(data->bytes_per_token(Split::valid), 10.0 / 11.0, 0.02);
   EXPECT_TRUE(contains(data->describe(), "a.txt as bytes: vocabulary 256, train ")) << data->describe();
   const std::string hash = data->hash();
-  EXPECT_EQ(make_dataset(settings, 32, 1)->hash(), hash);
+  EXPECT_EQ(open(settings, 32, 1)->hash(), hash);
   settings.split_salt = 1;
-  EXPECT_NE(make_dataset(settings, 16, 0)->hash(), hash);
+  EXPECT_NE(open(settings, 16, 0)->hash(), hash);
   // The cache is a folder of token files like any other.
-  DataSettings tokens;
-  tokens.type = "tokens";
+  TokensSettings tokens;
   tokens.corpus = std::filesystem::directory_iterator(folder_ / "tokens")->path().string();
-  EXPECT_EQ(make_dataset(tokens, 16, 0)->vocabulary(), 256);
+  EXPECT_EQ(open(tokens, 16, 0)->vocabulary(), 256);
 }
 
 TEST_F(TrainingDataset, WhatCannotBeOpenedIsOneLine) {
-  DataSettings data = counting(1000, 8);
-  const auto fails = [&](int64_t context) { return complaint([&] { make_dataset(data, context, 0); }); };
+  TokensSettings data = counting(1000, 8);
+  const auto fails = [&](int64_t context) { return complaint([&] { open(data, context, 0); }); };
   EXPECT_EQ(fails(7), "");
   EXPECT_TRUE(contains(fails(8), "valid.bin holds 8 tokens, too few for a context of 8")) << fails(8);
   data.vocabulary = 100;
@@ -119,16 +126,40 @@ TEST_F(TrainingDataset, WhatCannotBeOpenedIsOneLine) {
   EXPECT_TRUE(contains(fails(4), "none.bin doesn't exist")) << fails(4);
   data.corpus = folder_.string();
   EXPECT_TRUE(contains(fails(4), "exclude each other")) << fails(4);
-  data = {};
+}
+
+TEST_F(TrainingDataset, TextThatCannotBeOpenedIsOneLine) {
+  TextSettings data;
   data.corpus = put("a.txt", "a\n\nb\n\nc");
   data.valid_share = 0;
-  EXPECT_TRUE(contains(fails(4), "set data.valid_share")) << fails(4);
+  const auto fails = [&] { return complaint([&] { open(data, 4, 0); }); };
+  EXPECT_TRUE(contains(fails(), "set data.valid_share")) << fails();
   data.valid_share = data.test_share = 0.5;
-  EXPECT_TRUE(contains(fails(4), "leaves no training text")) << fails(4);
-  data.type = "wood";
-  EXPECT_TRUE(contains(fails(4), "known: text, tokens, recall, rule")) << fails(4);
-  data.type = "recall";
-  EXPECT_TRUE(contains(fails(31), "needs a context of 32")) << fails(31);
+  EXPECT_TRUE(contains(fails(), "leaves no training text")) << fails();
+}
+
+TEST_F(TrainingDataset, ATypeIsOneOfTheRegistry) {
+  const auto read = [](const std::string& text) { return read_data(Settings::from_text(text, "study.toml")); };
+  const auto fails = [&](const std::string& text) { return complaint([&] { read(text); }); };
+  EXPECT_EQ(fails("type = 'wood'"), "study.toml:1:1: unknown data set \"wood\"; known: recall, rule, text, tokens");
+  EXPECT_TRUE(
+      contains(fails("type = 'recall'\npiars = 3"), "study.toml:2:1: unknown key `piars`; did you mean `pairs`?"));
+  EXPECT_TRUE(contains(complaint([&] { make_dataset(read("type = 'recall'"), 31, 0); }), "needs a context of 32"));
+}
+
+// What runs were trained with, and their identity, holds every key of the first four types whatever the type is.
+TEST_F(TrainingDataset, TheFirstTypesShareOneTable) {
+  const auto keys = [](const std::string& text) {
+    std::set<std::string> found;
+    for (const auto& [key, value] : write_data(read_data(Settings::from_text(text, "test"))).items()) found.insert(key);
+    return found;
+  };
+  const std::set<std::string> text = keys(""), recall = keys("type = 'recall'\ncorpus = 'a.txt'");
+  EXPECT_EQ(text.size(), 23U);
+  EXPECT_EQ(recall, text);
+  const DataSettings data = read_data(Settings::from_text("type = 'rule'\nvalues = 3\ncorpus = 'a.txt'", "test"));
+  EXPECT_EQ(write_data(data)["corpus"], "a.txt");
+  EXPECT_EQ(stated_vocabulary(data), 8 + 6 * 3 + 1 + 8);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-#include "training/data/tasks.h"
+#include "training/data/recall.h"
+#include "training/data/rule.h"
 
 #include <torch/types.h>
 
@@ -49,7 +50,7 @@ TEST(TrainingTasks, RecallAnswersWithTheValueThatWasShown) {
 }
 
 TEST(TrainingTasks, IndependentAnswersSayNothingOfTheInput) {
-  DataSettings data;
+  RecallSettings data;
   data.independent = true;
   const auto task = make_recall(data, 1);
   const Batch batch = task->batch(1, 0, 200, 0);
@@ -94,7 +95,7 @@ TEST(TrainingTasks, RuleIsOneTableOfTheSeed) {
 // The answer is an argmax of sums: a linear model per class, fitted on the one-hot attributes, must reach far beyond
 // one that doesn't know the class.
 TEST(TrainingTasks, RuleNeedsTheClass) {
-  DataSettings data;
+  RuleSettings data;
   data.classes = 4;
   const auto task = make_rule(data, 5);
   const Batch batch = task->batch(5, 0, 16'000, 0);
@@ -126,7 +127,7 @@ TEST(TrainingTasks, BatchesAreAPureFunctionAndHeldOutSequencesAreApart) {
 }
 
 TEST(TrainingTasks, EvaluationCoversTheHeldOutSequencesOnce) {
-  DataSettings data;
+  RecallSettings data;
   data.sequences = 100;
   const auto task = make_recall(data, 1);
   EXPECT_EQ(task->evaluation_batches(Split::train, 64), 0);

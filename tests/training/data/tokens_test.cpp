@@ -18,10 +18,10 @@ class TrainingTokens : public DataFixture {
   std::size_t entries(const Path& folder) const {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
   }
-  DataSettings corpus(int documents) const {
+  TextSettings corpus(int documents) const {
     std::string text;
     for (int i = 0; i < documents; ++i) text += "document " + std::to_string(i) + "\n\n";
-    DataSettings data;
+    TextSettings data;
     data.corpus = put("corpus.txt", text);
     data.valid_share = 0.2;
     data.test_share = 0.1;
@@ -32,7 +32,7 @@ class TrainingTokens : public DataFixture {
 using Ids = std::vector<int64_t>;
 
 TEST_F(TrainingTokens, SeparateFilesBecomeBytesWithZerosBetween) {
-  DataSettings data;
+  TextSettings data;
   data.train = put("t.txt", "ab\n\nc\xff");
   data.valid = put("v.jsonl", "{\"text\": \"d\"}");
   const auto result = write_tokens({data, folder_ / "out", nullptr});
@@ -50,7 +50,7 @@ TEST_F(TrainingTokens, SeparateFilesBecomeBytesWithZerosBetween) {
 }
 
 TEST_F(TrainingTokens, DocumentsAreDealtByTheirTextAlone) {
-  DataSettings data = corpus(1000);
+  TextSettings data = corpus(1000);
   const auto result = write_tokens({data, folder_ / "out", nullptr});
   EXPECT_EQ(result[0].documents + result[1].documents + result[2].documents, 1000);
   EXPECT_NEAR(static_cast<double>(result[1].documents), 200, 50);
@@ -76,7 +76,7 @@ TEST_F(TrainingTokens, ProgressReachesTheEnd) {
 }
 
 TEST_F(TrainingTokens, WhatCannotBeWrittenIsOneLineAndLeavesNothing) {
-  DataSettings data = corpus(2);
+  TextSettings data = corpus(2);
   data.split_salt = 4;
   data.test_share = 1e-6;
   const auto fails = [&] { return complaint([&] { write_tokens({data, folder_ / "out", nullptr}); }); };
@@ -100,7 +100,7 @@ TEST_F(TrainingTokens, WhatCannotBeWrittenIsOneLineAndLeavesNothing) {
 }
 
 TEST_F(TrainingTokens, TheCacheIsWrittenOnceAndFollowsContentAndSettings) {
-  DataSettings data = corpus(100);
+  TextSettings data = corpus(100);
   const Path first = cached_tokens(data);
   EXPECT_EQ(first.parent_path(), folder_ / "tokens");
   const auto written = std::filesystem::last_write_time(first / "train.bin");
@@ -118,7 +118,7 @@ TEST_F(TrainingTokens, TheCacheIsWrittenOnceAndFollowsContentAndSettings) {
 }
 
 TEST_F(TrainingTokens, RacingWritersOfTheCacheAreHarmless) {
-  const DataSettings data = corpus(5000);
+  const TextSettings data = corpus(5000);
   std::vector<std::thread> threads;
   std::vector<Path> folders(4);
   for (Path& folder : folders) threads.emplace_back([&] { folder = cached_tokens(data); });
@@ -147,7 +147,7 @@ TEST_F(TrainingTokens, WidthFollowsVocabularyOrSettings) {
 }
 
 TEST_F(TrainingTokens, DamagedTokenFilesAreNamed) {
-  DataSettings data;
+  TextSettings data;
   data.train = data.valid = put("t.txt", "abc\n\ndef");
   write_tokens({data, folder_ / "out", nullptr});
   const Path path = folder_ / "out/train.bin";
