@@ -3,10 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <toml++/toml.h>
-#include <regex>
+#include <optional>
 #include <sstream>
 
 #include "core/error.h"
+#include "core/toml.h"
 
 namespace absorb {
 namespace {
@@ -51,41 +52,25 @@ class FromToml {
   std::string name_;
 };
 
-toml::table to_toml(const Json& object);
-
-void insert(toml::array& array, const Json& value) {
-  if (value.is_object())
-    array.push_back(to_toml(value));
-  else if (value.is_boolean())
-    array.push_back(value.get<bool>());
-  else if (value.is_number_integer())
-    array.push_back(value.get<int64_t>());
-  else if (value.is_number())
-    array.push_back(value.get<double>());
-  else
-    array.push_back(value.get<std::string>());
+bool is_utf8(const std::string& text) {
+  try {
+    (void)Json(text).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
 }
 
-toml::table to_toml(const Json& object) {
-  toml::table table;
-  for (const auto& [key, value] : object.items()) {
-    if (value.is_object())
-      table.insert(key, to_toml(value));
-    else if (value.is_boolean())
-      table.insert(key, value.get<bool>());
-    else if (value.is_number_integer())
-      table.insert(key, value.get<int64_t>());
-    else if (value.is_number())
-      table.insert(key, value.get<double>());
-    else if (value.is_string())
-      table.insert(key, value.get<std::string>());
-    else if (value.is_array()) {
-      toml::array array;
-      for (const Json& item : value) insert(array, item);
-      table.insert(key, std::move(array));
-    }
+// What `text` is in TOML, if it is one value there.
+std::optional<Json> toml_value(const std::string& text, const std::string& name) {
+  try {
+    const toml::table table = toml::parse("v = " + text);
+    if (table.size() != 1) return std::nullopt;
+    std::map<std::string, std::string> origins;
+    return FromToml(origins, name).convert(*table.get("v"), "");
+  } catch (const toml::parse_error&) {
+    return std::nullopt;
   }
-  return table;
 }
 
 }  // namespace
@@ -110,14 +95,9 @@ Settings Settings::from_assignment(const std::string& assignment) {
   const auto equals = assignment.find('=');
   require(equals != std::string::npos && equals > 0, "--set takes KEY=VALUE but got \"{}\"", assignment);
   const std::string key = assignment.substr(0, equals), value = assignment.substr(equals + 1);
-  bool literal = true;
-  try {
-    (void)toml::parse("v = " + value);
-  } catch (const toml::parse_error&) {
-    literal = false;
-  }
-  const Settings leaf = from_text(literal ? "v = " + value : "v = " + Json(value).dump(), "--set " + key);
-  return from_json(leaf.value_["v"], "--set " + assignment).under(key);
+  require(is_utf8(assignment), "--set takes text in UTF-8 but got other bytes");
+  const std::optional<Json> found = toml_value(value, "--set " + key);
+  return from_json(found ? *found : Json(value), "--set " + assignment).under(key);
 }
 
 Settings Settings::from_json(Json value, const std::string& name) {
@@ -218,18 +198,7 @@ void Settings::erase(const std::string& key) {
 }
 
 std::string Settings::toml() const {
-  std::ostringstream out;
-  out << toml::toml_formatter{to_toml(value_), toml::toml_formatter::default_flags & ~toml::format_flags::indentation}
-      << '\n';
-  // toml++ writes 0.1 as 0.10000000000000001: say it as shortly as it can be read back.
-  static const std::regex long_number(R"((^|[ ,\[])(-?\d+\.\d{15,}(e[-+]?\d+)?)(?=[,\s\]]|$))");
-  std::string text = out.str(), shortened;
-  std::smatch match;
-  while (std::regex_search(text, match, long_number)) {
-    shortened += match.prefix().str() + match[1].str() + fmt::format("{}", std::stod(match[2].str()));
-    text = match.suffix().str();
-  }
-  return shortened + text;
+  return to_toml(value_);
 }
 
 std::string join(const std::vector<std::string>& names, std::string_view separator) {
