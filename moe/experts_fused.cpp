@@ -169,7 +169,7 @@ Tensor scatter(const Kept& k, const Tensor& dsorted, const std::shared_ptr<Tenso
   return {};
 }
 
-// All experts as one concatenated layer. The last biases are added in fp32.
+// All experts as one concatenated layer.
 Tensor all_experts(const Tensor& x, const Routing& routing, const Experts& e, const Pass& pass) {
   const Tensor w = weights(routing).reshape({-1, e.count}).to(at::kFloat);
   const Tensor h = activated(x, e.in, {e.activation, e.in_bias, w, e.dropout, e.site + "/hidden"}, pass);
