@@ -60,7 +60,7 @@ Worst changed_by_future(const Selection& selection, const RoutingTask& task, con
   const Tensor seen = visible.defined() ? at::where(visible, past, future) : past;
   for (const bool training : {false, true}) {
     const auto select = [&](const Tensor& scores) {
-      return selection.select(scores_of(scores), task, Pass{.training = training});
+      return selection.select(scores_of(scores), task, Pass{.in = {.training = training}});
     };
     const Routing before = select(past);
     for (int64_t t = 0; t + 1 < items; ++t) {
@@ -78,7 +78,7 @@ Worst unlike_stated(const Parameters& parameters, const Cost& cost) {
 
 Worst active_unlike_stated(const Selection& selection, const RoutingTask& task, const Tensor& scores, bool budget) {
   const double said = selection.cost(task).active, all = static_cast<double>(scores.size(-1));
-  const Routing routing = selection.select(scores_of(scores), task, Pass{.training = true});
+  const Routing routing = selection.select(scores_of(scores), task, Pass{.in = {.training = true}});
   const Tensor mask = keep_mask(routing, scores);
   double needed = mask.defined() ? static_cast<double>(mask.expand_as(scores).sum(-1).max().item<int64_t>()) : all;
   if (routing.gradient == Gradient::straight_through) needed = all;

@@ -24,7 +24,8 @@ Cost ModelCost::whole() const {
 ModelCost model_cost(const ModelSettings& settings, int64_t vocabulary, bool experts, const Routes& routes) {
   const int64_t width = settings.width, hidden = settings.feed_forward > 0 ? settings.feed_forward : 4 * width;
   const auto d = static_cast<double>(width);
-  ModelCost cost{.layers = settings.layers};
+  ModelCost cost;
+  cost.layers = settings.layers;
   cost.embedding = {.parameters = (vocabulary + settings.context) * width, .results = d};
   cost.head = product_cost(width, vocabulary);
   cost.head.parameters = 0;

@@ -49,6 +49,15 @@ class Additive final : public Router {
     return scores;
   }
 
+  Cost cost(const RoutingTask& task) const override {
+    const Cost item = product_cost(task.width, task.groups * rank_);
+    const Cost out{.parameters = task.groups * rank_};
+    const double score = 2.0 * static_cast<double>(task.groups * rank_);  // of one item with one choice: v . hidden
+    if (task.attention()) return times(item, 2) + out + Cost{.pair_operations = score};
+    const Cost centres{.parameters = task.choices * rank_, .operations = score * static_cast<double>(task.choices)};
+    return item + out + centres;
+  }
+
  private:
   RoutingTask task_;
   int64_t rank_;
@@ -68,6 +77,8 @@ class AboveMean final : public Selection {
     const at::Tensor mask = (values >= mean).logical_or(values == best).logical_and(seen > 0);
     return {std::move(scores), KeepMask{mask}, Weight::softmax_kept, Gradient::weights, task.visible};
   }
+
+  SelectionCost cost(const RoutingTask& task) const override { return cost_of_all(task); }  // nobody knows how many
 };
 
 // Mean entropy, in nats, of the softmax over what an item may choose among.

@@ -62,7 +62,7 @@ class Twin {
     watched.observe = [&seen](const Site& site, const Routing& routing, const RouterInput&) {
       seen.weights.emplace_back(site, weights(routing).detach().clone());
     };
-    Pass pass{.training = training, .seed = 1, .step = at::zeros({}, at::kLong)};
+    Pass pass{.in = {.training = training, .seed = 1, .step = at::zeros({}, at::kLong)}};
     seen.losses = run_.losses(watched)({tokens, targets}, pass).detach();
     return seen;
   }

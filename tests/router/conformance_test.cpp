@@ -41,7 +41,7 @@ TEST(ConformanceLosses, EveryRegisteredOnePasses) {
   expect_conforming("loss", registries().losses.names());
 }
 
-enum class Fault { none, leaks, detaches, counts, throws, draws, fixed, wide };
+enum class Fault { none, leaks, peeks, detaches, counts, throws, draws, fixed, wide, understates };
 
 // W x with W = A + B in either role, and one fault.
 class FaultyRouter final : public Router {
@@ -58,13 +58,19 @@ class FaultyRouter final : public Router {
 
   Scores score(const RouterInput& input, const Pass& pass) const override {
     Scores scores = sized_scores(task_, input);
-    const Tensor& x = task_.attention() ? input.choices : input.items;
+    Tensor x = task_.attention() ? input.choices : input.items;
+    if (fault_ == Fault::peeks) x = at::roll(x, -1, 1);  // of the next position
     const Tensor w = fault_ == Fault::fixed ? a_ : a_ + (fault_ == Fault::detaches ? b_.detach() : b_);
     Tensor y = at::linear(x, w) + 0.01 * steps_;
     if (fault_ == Fault::leaks) y = y + 0.1 * at::linear(x.mean(1, true), w);
     if (fault_ == Fault::draws) y = y + 0.1 * gauss(pass.random("fault", "site"), y.sizes(), y.device());
     scores.dense = task_.attention() ? y.transpose(1, 2).unsqueeze(2) : y.unsqueeze(1);
     return scores;
+  }
+
+  Cost cost(const RoutingTask& task) const override {
+    const Cost one = product_cost(task.width, task.attention() ? task.groups : task.choices);
+    return times(one, fault_ == Fault::understates ? 1 : 2);
   }
 
   bool has_state() const override { return fault_ == Fault::counts; }
@@ -93,7 +99,13 @@ TEST(ConformanceCatches, NothingInARouterWithoutFault) {
 }
 
 TEST(ConformanceCatches, ARouterThatLeaksTheFuture) {
-  EXPECT_EQ(router_failures(Fault::leaks), Failures{"attention causality"});
+  for (const Fault fault : {Fault::leaks, Fault::peeks})
+    EXPECT_EQ(router_failures(fault), (Failures{"attention future", "moe future"}));
+}
+
+TEST(ConformanceCatches, ARouterThatStatesFewerParametersThanItAdds) {
+  EXPECT_EQ(router_failures(Fault::understates),
+            (Failures{"attention parameters as stated", "moe parameters as stated"}));
 }
 
 TEST(ConformanceCatches, ARouterThatForgetsAGradient) {
@@ -137,7 +149,17 @@ void fields(Fields& list, BudgetSettings& settings) {
   list.field("k", settings.k, {1, 1 << 20}, "Choices that each item keeps.");
 }
 
-enum class Slip { none, noisy_ties, keeps_all_ties, ignores_budget, takes_any_k, future };
+enum class Slip {
+  none,
+  noisy_ties,
+  keeps_all_ties,
+  ignores_budget,
+  takes_any_k,
+  future,
+  competes,
+  states_all,
+  denies_reach
+};
 
 class FaultySelection final : public Selection {
  public:
@@ -155,10 +177,20 @@ class FaultySelection final : public Selection {
     Routing routing{std::move(scores), KeepAll{}, Weight::softmax_kept, Gradient::weights, seen};
     if (slip_ == Slip::keeps_all_ties)
       routing.keep = KeepMask{values >= std::get<KeepTop>(chosen.keep).threshold.unsqueeze(-1)};
+    else if (slip_ == Slip::competes)  // every choice keeps its best six items, whenever they come
+      routing.keep = KeepMask{values >= std::get<0>(values.topk(6, 2)).narrow(2, 5, 1)};
     else if (slip_ != Slip::ignores_budget)
       routing.keep = KeepMask{keep_mask(chosen, values)};
     return routing;
   }
+
+  SelectionCost cost(const RoutingTask& task) const override {
+    SelectionCost cost = cost_of_all(task);
+    if (slip_ != Slip::ignores_budget && slip_ != Slip::competes && slip_ != Slip::states_all)
+      cost.active = static_cast<double>(k_);
+    return cost;
+  }
+  bool reaches_router() const override { return slip_ != Slip::denies_reach; }
 
  private:
   Slip slip_;
@@ -171,7 +203,7 @@ Failures selection_failures(Slip slip) {
                                         [slip](const BudgetSettings& settings, const RoutingTask&, Parameters) {
                                           return std::make_shared<FaultySelection>(slip, settings.k);
                                         },
-                                        {.budget = true});
+                                        {.budget = slip != Slip::competes});
   return failures(broken, {"faulty"});
 }
 
@@ -195,8 +227,20 @@ TEST(ConformanceCatches, ABudgetAboveTheChoices) {
 TEST(ConformanceCatches, ASelectionThatShowsTheFuture) {
   const Failures found = selection_failures(Slip::future);
   EXPECT_TRUE(found.contains("attention hidden"));
-  EXPECT_TRUE(found.contains("attention causality"));
+  EXPECT_TRUE(found.contains("attention future"));
   EXPECT_FALSE(found.contains("moe hidden"));
+}
+
+TEST(ConformanceCatches, ASelectionInWhichLaterItemsCompete) {
+  EXPECT_EQ(selection_failures(Slip::competes), (Failures{"attention future", "moe future"}));
+}
+
+TEST(ConformanceCatches, ASelectionThatStatesMoreActiveExpertsThanItKeeps) {
+  EXPECT_EQ(selection_failures(Slip::states_all), Failures{"moe active as stated"});
+}
+
+TEST(ConformanceCatches, ASelectionThatDeniesItsGradient) {
+  EXPECT_EQ(selection_failures(Slip::denies_reach), (Failures{"attention reach as stated", "moe reach as stated"}));
 }
 
 // Mean squared score: with an infinite derivative where scores are 0, or a derivative that is forgotten.

@@ -126,7 +126,7 @@ TEST(RouterModifiers, NoiseIsAddedInTrainingAlone) {
   const RoutingTask task = attention_task();
   const Tensor x = features({4, 16, 8});
   const Tensor quiet = dense(route_once(toml, task, x).scores);
-  const Tensor noisy = dense(route_once(toml, task, x, {.training = true}).scores);
+  const Tensor noisy = dense(route_once(toml, task, x, {.in = {.training = true}}).scores);
   EXPECT_NEAR((noisy - quiet).std().item<double>(), 0.5, 0.03);
 }
 

@@ -10,6 +10,7 @@
 #include "studies/report/page/html.h"
 #include "studies/report/page/parts.h"
 #include "studies/report/page/style.h"
+#include "studies/study/noncausal.h"
 
 namespace absorb {
 namespace report {
@@ -79,7 +80,9 @@ std::string header(const Material& material) {
       fmt::format("<header>\n<p class=\"kicker\">absorb study: {}</p>\n<h1>{}</h1>\n<p class=\"meta\">{}</p>\n",
                   typeset(settings.name), typeset(settings.question.empty() ? settings.name : settings.question),
                   typeset(progress(material)));
-  if (!settings.note.empty()) out += fmt::format("<p class=\"note\" role=\"note\">{}</p>\n", typeset(settings.note));
+  const std::string noncausal = noncausal_note(material.study);
+  for (const std::string& note : {settings.note, noncausal.empty() ? "" : "NOTE: " + noncausal})
+    if (!note.empty()) out += fmt::format("<p class=\"note\" role=\"note\">{}</p>\n", typeset(note));
   return out + "</header>\n";
 }
 

@@ -8,6 +8,7 @@
 #include "studies/analysis/groups.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/text/text_table.h"
+#include "studies/study/noncausal.h"
 
 namespace absorb {
 namespace {
@@ -21,6 +22,7 @@ std::string paragraph(const std::string& text) {
 std::string title(const Study& study) {
   std::string out = wrapped(study.settings.name + ": " + study.settings.question, table_width);
   if (!study.settings.note.empty()) out += wrapped("NOTE: " + study.settings.note, table_width);
+  if (const std::string note = noncausal_note(study); !note.empty()) out += wrapped("NOTE: " + note, table_width);
   return out;
 }
 

@@ -46,6 +46,7 @@ step = 10
 name = "own"
 routing.attention.router = { type = "own" }
 routing.moe.router = { type = "own" }
+routing.moe.allow_noncausal = true
 routing.attention.selection = { type = "top_k", k = 4, weight = "one" }
 routing.moe.selection = { type = "top_k", k = 2 }
 [[deployment]]
