@@ -51,8 +51,8 @@ void add_looks(CLI::App& app, Path& folder, std::string& what, bool& markdown, C
   CLI::App* status = app.add_subcommand("status", "How far each run of a study is");
   status->add_option("DIR", folder, "A study's folder")->required();
   status->callback([&] { chosen = [&] { return status_command(folder); }; });
-  CLI::App* list = app.add_subcommand("list", "What a study file may say");
-  list->add_option("WHAT", what, "routers, selections, losses or settings")->required();
+  CLI::App* list = app.add_subcommand("list", "What a study file may say, and what a study's folder holds");
+  list->add_option("WHAT", what, "routers, selections, losses, settings or folder")->required();
   list->add_flag("--markdown", markdown, "The whole reference page");
   list->callback([&] { chosen = [&] { return list_command(what, markdown); }; });
   CLI::App* doctor = app.add_subcommand("doctor", "What this machine has");

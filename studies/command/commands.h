@@ -34,7 +34,7 @@ int deploy_command(const DeployOptions& options);
 /// Writes results.json, the CSV files and report.html from the run folders; prints the table.
 int report_command(const Path& folder);
 int status_command(const Path& folder);
-/// "routers", "selections", "losses" or "settings"; `markdown` writes the reference page.
+/// "routers", "selections", "losses", "settings" or "folder"; `markdown` writes the reference page.
 int list_command(const std::string& what, bool markdown);
 
 struct PlanOptions {

@@ -30,6 +30,7 @@ int deploy_command(const DeployOptions& options) {
     evaluated += open;
   }
   write_file(plan.folder / "study.toml", whole_study(study).toml());
+  write_plan(plan.folder, plan_record(study, plan));
   std::cout << fmt::format("{} deployments evaluated\n", evaluated) << summarise(plan.folder);
   return exit_done;
 }

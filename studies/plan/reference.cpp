@@ -70,7 +70,7 @@ std::string list_text(const std::string& what) {
   if (what == "routers") return registry_text(registries().routers);
   if (what == "selections") return registry_text(registries().selections);
   if (what == "losses") return registry_text(registries().losses);
-  require(what == "settings", "absorb list takes routers, selections, losses or settings but got \"{}\"", what);
+  require(what == "settings", "absorb list takes routers, selections, losses, settings or folder but got \"{}\"", what);
   std::string out;
   for (const Section& section : sections()) {
     out += fmt::format("[{}]  {}\n", section.table, section.about);
