@@ -7,13 +7,11 @@
 #include "compensation/measures/measures.h"
 #include "core/error.h"
 #include "core/settings.h"
-#include "studies/command/commands.h"
+#include "studies/command/cli_parts.h"
 #include "studies/run/provenance.h"
 
 namespace absorb {
 namespace {
-
-using Command = std::function<int()>;
 
 // Makes 0 of auto; what is wrong with any other text that is no number above 0.
 std::string read_jobs(std::string& text) {
@@ -229,6 +227,8 @@ int command_line(int argc, char** argv) {
   GraphOptions graph;
   ConformOptions conform;
   BenchOptions bench;
+  BundleOptions bundles;
+  bundles.verify.argv.assign(argv, argv + argc);
   Command chosen;
   add_run(app, run, chosen);
   add_looks(app, folder, what, markdown, chosen);
@@ -241,6 +241,7 @@ int command_line(int argc, char** argv) {
   add_graph(app, graph, chosen);
   add_conform(app, conform, chosen);
   add_bench(app, bench, chosen);
+  add_bundles(app, bundles, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
