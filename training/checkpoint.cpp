@@ -12,6 +12,7 @@ namespace absorb {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace nlohmann::literals;
 using Json = nlohmann::json;
 
 std::vector<Path> checkpoints(const Path& run) {
@@ -24,13 +25,18 @@ std::vector<Path> checkpoints(const Path& run) {
 }
 
 Checkpoint read_one(const Path& folder) {
-  const Json about = Json::parse(read_file(folder / "checkpoint.json"), nullptr, false);
-  require(about.is_object(), "{}: no JSON", (folder / "checkpoint.json").string());
-  for (const auto& [name, hash] : about.at("hashes").items()) {
-    const MappedFile file(folder / name);
-    require(hash_hex(file.text()) == hash, "{}: its checksum is wrong: truncated or damaged", (folder / name).string());
+  const Path file = folder / "checkpoint.json";
+  const Json about = Json::parse(read_file(file), nullptr, false);
+  require(about.is_object(), "{}: is no JSON object", file.string());
+  require(about.contains("step") && about["step"].is_number_integer(), "{}: holds no `step`", file.string());
+  for (const char* name : {"model.safetensors", "optimiser.safetensors"}) {
+    const Json hash = about.value("/hashes"_json_pointer / name, Json());
+    require(hash.is_string(), "{}: holds no checksum of {}", file.string(), name);
+    const MappedFile content(folder / name);
+    require(hash_hex(content.text()) == hash.get<std::string>(), "{}: its checksum is wrong: truncated or damaged",
+            (folder / name).string());
   }
-  return {about.at("step"), read_safetensors(folder / "model.safetensors"),
+  return {about["step"], read_safetensors(folder / "model.safetensors"),
           read_safetensors(folder / "optimiser.safetensors")};
 }
 
@@ -74,10 +80,13 @@ void write_checkpoint(const Path& run, int64_t step, const NamedTensors& model, 
     if (entry.path().extension() == ".tmp") fs::remove_all(entry.path());
 }
 
-Checkpoint read_checkpoint(const Path& run, const std::function<void(const std::string&)>& complain) {
+Checkpoint read_checkpoint(const Path& run, const std::function<void(const std::string&)>& complain, int64_t newest) {
   auto all = checkpoints(run);
   for (auto folder = all.rbegin(); folder != all.rend(); ++folder) try {
-      return read_one(*folder);
+      Checkpoint found = read_one(*folder);
+      require(found.step <= newest, "{}: is of step {}, and the run's metrics are whole up to step {}",
+              folder->string(), found.step, newest);
+      return found;
     } catch (const UserError& error) {
       complain(fmt::format("{}; using the checkpoint before it", error.what()));
     }

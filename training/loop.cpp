@@ -60,7 +60,7 @@ class Loop {
 
  private:
   int64_t resume() {
-    const Checkpoint checkpoint = read_checkpoint(run_, hooks_.complain);
+    const Checkpoint checkpoint = read_checkpoint(run_, hooks_.complain, whole_steps(run_ / "metrics.jsonl"));
     if (checkpoint.step == 0) return 0;
     load_tensors(trainer_.parameters(), checkpoint.model, run_);
     trainer_.restore(checkpoint.step, checkpoint.optimiser);

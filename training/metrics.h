@@ -21,7 +21,10 @@ class Metrics {
   std::ofstream out_;
 };
 
-/// All lines of a metrics file; a torn last one is left out. Empty when there is no file.
+/// All lines of a metrics file that are whole, each with its `step`; a torn last one, and a damaged one, is left out.
+/// Empty when there is no file.
 std::vector<nlohmann::json> read_metrics(const Path& path);
+/// The last step up to which a file surely has every line that was written; 0 when there is none.
+int64_t whole_steps(const Path& path);
 
 }  // namespace absorb

@@ -6,32 +6,40 @@
 namespace absorb {
 namespace {
 
-using Records = std::vector<const DeploymentRecord*>;
+using Records = std::vector<const DeployedRecord*>;
 
 template <class F>
 Summary finite_summary(const Records& records, F value) {
   std::vector<double> finite;
-  for (const DeploymentRecord* record : records)
+  for (const DeployedRecord* record : records)
     if (const double v = value(*record); std::isfinite(v)) finite.push_back(v);
   return summarize(finite);
 }
 
+// Number by number over those that have it.
+AgreementRecord mean_of(std::vector<AgreementRecord> records) {
+  AgreementRecord mean;
+  const std::vector<double*> means = number_fields(detail::list_of(mean));
+  std::vector<std::vector<double>> columns(means.size());
+  for (AgreementRecord& record : records) {
+    const std::vector<double*> own = number_fields(detail::list_of(record));
+    for (std::size_t i = 0; i < own.size(); ++i)
+      if (std::isfinite(*own[i])) columns[i].push_back(*own[i]);
+  }
+  for (std::size_t i = 0; i < means.size(); ++i) *means[i] = summarize(columns[i]).mean;
+  return mean;
+}
+
 std::map<std::string, AgreementRecord> mean_agreement(const Records& records) {
   std::set<std::string> kinds;
-  for (const DeploymentRecord* record : records)
+  for (const DeployedRecord* record : records)
     for (const auto& [kind, agreement] : record->agreement) kinds.insert(kind);
   std::map<std::string, AgreementRecord> out;
   for (const std::string& kind : kinds) {
-    const auto mean = [&](double AgreementRecord::*field) {
-      return finite_summary(records,
-                            [&](const DeploymentRecord& record) {
-                              const auto found = record.agreement.find(kind);
-                              return found == record.agreement.end() ? NAN : found->second.*field;
-                            })
-          .mean;
-    };
-    out[kind] = {mean(&AgreementRecord::f1), mean(&AgreementRecord::jaccard), mean(&AgreementRecord::retained_mass),
-                 mean(&AgreementRecord::oracle_mass), mean(&AgreementRecord::density)};
+    std::vector<AgreementRecord> found;
+    for (const DeployedRecord* record : records)
+      if (const auto own = record->agreement.find(kind); own != record->agreement.end()) found.push_back(own->second);
+    out[kind] = mean_of(found);
   }
   return out;
 }
@@ -60,7 +68,7 @@ DeploymentSummary summarise_one(const RunGroup& group, const std::string& key) {
   out.loss = summarize(deployed);
   out.cost = paired(differences(deployed, native));
   out.gain_correlation = summarize(correlations);
-  out.compounding = finite_summary(records, [](const DeploymentRecord& r) { return r.compounding; });
+  out.compounding = finite_summary(records, [](const DeployedRecord& r) { return r.compounding; });
   std::vector<double> open;
   for (std::size_t i = 0; i < records.size(); ++i)
     if (std::isfinite(records[i]->open) && std::isfinite(records[i]->closed))
@@ -68,7 +76,7 @@ DeploymentSummary summarise_one(const RunGroup& group, const std::string& key) {
   out.open_cost = summarize(open);
   for (std::size_t r = 0; r < layers; ++r)
     out.hardening.push_back(finite_summary(
-        records, [r](const DeploymentRecord& d) { return r < d.hardening.size() ? d.hardening[r] : NAN; }));
+        records, [r](const DeployedRecord& d) { return r < d.hardening.size() ? d.hardening[r] : NAN; }));
   out.agreement = mean_agreement(records);
   return out;
 }

@@ -5,19 +5,10 @@
 #include <cmath>
 
 #include "studies/analysis/groups.h"
+#include "studies/folder/digits.h"
 
 namespace absorb {
 namespace {
-
-std::string grouped(int64_t value) {
-  const std::string digits = std::to_string(value);
-  std::string out;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0 && digits[i - 1] != '-') out += ',';
-    out += digits[i];
-  }
-  return out;
-}
 
 /// What a verdict doesn't say by itself.
 std::string because(const ContrastResult& contrast) {

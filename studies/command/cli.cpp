@@ -7,14 +7,12 @@
 #include "compensation/measures/measures.h"
 #include "core/error.h"
 #include "core/settings.h"
-#include "studies/command/commands.h"
+#include "studies/command/cli_parts.h"
 #include "studies/plugin/load.h"
 #include "studies/run/provenance.h"
 
 namespace absorb {
 namespace {
-
-using Command = std::function<int()>;
 
 // Makes 0 of auto; what is wrong with any other text that is no number above 0.
 std::string read_jobs(std::string& text) {
@@ -52,8 +50,8 @@ void add_looks(CLI::App& app, Path& folder, std::string& what, bool& markdown, C
   CLI::App* status = app.add_subcommand("status", "How far each run of a study is");
   status->add_option("DIR", folder, "A study's folder")->required();
   status->callback([&] { chosen = [&] { return status_command(folder); }; });
-  CLI::App* list = app.add_subcommand("list", "What a study file may say");
-  list->add_option("WHAT", what, "routers, selections, losses, data, measures or settings")->required();
+  CLI::App* list = app.add_subcommand("list", "What a study file may say, and what a study's folder holds");
+  list->add_option("WHAT", what, "routers, selections, losses, data, measures, settings or folder")->required();
   list->add_flag("--markdown", markdown, "The whole reference page");
   list->callback([&] { chosen = [&] { return list_command(what, markdown); }; });
   CLI::App* doctor = app.add_subcommand("doctor", "What this machine has");
@@ -241,6 +239,8 @@ int command_line(int argc, char** argv) {
   ConformOptions conform;
   BenchOptions bench;
   std::vector<std::string> plugins;
+  BundleOptions bundles;
+  bundles.verify.argv.assign(argv, argv + argc);
   Command chosen;
   add_run(app, run, chosen);
   add_looks(app, folder, what, markdown, chosen);
@@ -253,6 +253,7 @@ int command_line(int argc, char** argv) {
   add_graph(app, graph, chosen);
   add_conform(app, conform, chosen);
   add_bench(app, bench, chosen);
+  add_bundles(app, bundles, chosen);
   add_plugins(app, plugins);
   try {
     app.parse(argc, argv);

@@ -34,7 +34,7 @@ int deploy_command(const DeployOptions& options);
 /// Writes results.json, the CSV files and report.html from the run folders; prints the table.
 int report_command(const Path& folder);
 int status_command(const Path& folder);
-/// "routers", "selections", "losses", "data", "measures" or "settings"; `markdown` writes the reference page.
+/// "routers", "selections", "losses", "data", "measures", "settings" or "folder"; `markdown` writes the reference page.
 int list_command(const std::string& what, bool markdown);
 
 struct PlanOptions {
@@ -101,6 +101,24 @@ int graph_command(const GraphOptions& options);
 
 /// Writes <run>/tensorboard/ for every run that has metrics (training/tensorboard.h), anew each time.
 int tensorboard_command(const Path& folder);
+
+struct PackCommandOptions {
+  Path folder, out;
+  bool weights = false;
+  int64_t every = 10;
+};
+/// Writes a study's folder as one file.
+int pack_command(const PackCommandOptions& options);
+int unpack_command(const Path& bundle, const Path& folder);
+
+struct VerifyOptions {
+  Path what;          // a study's folder or a bundle
+  std::string rerun;  // ARM.TARGET/seed-N, or empty
+  std::string device = "auto";
+  std::vector<std::string> argv;
+};
+/// UserError for what isn't as it was written.
+int verify_command(const VerifyOptions& options);
 
 /// Parses the command line and runs the command; every UserError becomes one line and exit status 2.
 int command_line(int argc, char** argv);

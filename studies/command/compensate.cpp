@@ -110,7 +110,7 @@ class Measurer {
       }
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       const std::string line = progress_line(task.run, next, done, total, seconds);
-      claim->beat({{"line", line}});
+      claim->beat({.line = line});
       display_.update(line);
     });
     return true;
@@ -147,7 +147,7 @@ int supervise(const std::vector<Task>& tasks, const MeasureRequest& request, con
     std::string line;
     for (const Task& task : tasks)
       if (const auto claim = live_claim(compensation_folder(task.run.folder)))
-        line += "  " + claim->value("progress", Json::object()).value("line", task.run.name());
+        line += "  " + (claim->progress.line.empty() ? task.run.name() : claim->progress.line);
     display.update(fmt::format("{} of {} runs measured;{}", closed_tasks(tasks, request), total, line));
   });
   if (interrupted()) throw Interruption();

@@ -31,6 +31,7 @@ int deploy_command(const DeployOptions& options) {
     evaluated += open;
   }
   write_study(study, plan.folder);
+  write_plan(plan.folder, plan_record(study, plan));
   std::cout << fmt::format("{} deployments evaluated\n", evaluated) << summarise(plan.folder);
   return exit_done;
 }

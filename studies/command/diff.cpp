@@ -25,7 +25,8 @@ int diff_command(const Path& before, const Path& after) {
   const bool studies = is_study(before);
   require(studies == is_study(after), "{} is a study's folder and {} a run's: compare two of a kind",
           (studies ? before : after).string(), (studies ? after : before).string());
-  std::cout << (studies ? diff_studies({before, read_records(plan_in(before))}, {after, read_records(plan_in(after))})
+  const auto study = [](const Path& folder) { return StudyRuns{folder, read_records(folder, planned_in(folder))}; };
+  std::cout << (studies ? diff_studies(study(before), study(after))
                         : diff_runs(read_record(before), read_record(after)));
   return exit_done;
 }

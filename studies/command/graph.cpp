@@ -58,9 +58,9 @@ EdgeFilter side_of(const std::string& text) {
 CompensationGraph graph_in(const Path& from) {
   if (std::filesystem::is_regular_file(from)) return CompensationGraph::from_json(read_file(from), from.string());
   std::vector<Measurement> measurements;
-  for (const RunSpec& run : plan_in(from).runs)
+  for (const PlannedRun& run : planned_in(from).runs)
     for (const std::string& measure : measure_names())
-      if (const Path file = measurement_file(run.folder, measure); std::filesystem::exists(file))
+      if (const Path file = measurement_file(from / run.folder, measure); std::filesystem::exists(file))
         measurements.push_back(load_measurement(file));
   require(!measurements.empty(), "{}: nothing was measured yet: run `absorb compensate {}` first", from.string(),
           from.string());

@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
+#include <cmath>
 #include <iostream>
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/folder/claim.h"
+#include "studies/folder/reference.h"
 #include "studies/plan/reference.h"
 #include "studies/run/provenance.h"
 #include "studies/work/display.h"
@@ -23,22 +25,20 @@ int report_command(const Path& folder) {
 }
 
 int status_command(const Path& folder) {
-  const RunPlan plan = plan_in(folder);
+  const PlanRecord plan = planned_in(folder);
   std::map<std::string, int64_t> states;
-  for (const RunSpec& run : plan.runs) {
-    const RunRecord record = read_record(run.folder);
+  for (const PlannedRun& run : plan.runs) {
+    const RunRecord record = read_record(folder / run.folder);
     ++states[record.state];
     std::string about = record.failure;
     if (record.state == "done") about = fmt::format("val loss {:.4f}, {}", record.val_loss, clock_text(record.seconds));
-    if (const auto claim = record.state == "running" ? live_claim(run.folder) : std::nullopt) {
-      const Json p = claim->value("progress", Json::object());
-      about = fmt::format("step {} of {}, {} left, pid {} on {}", p.value("step", int64_t{0}),
-                          p.value("steps", int64_t{0}), clock_text(p.value("seconds_left", 0.0)),
-                          claim->value("pid", int64_t{0}), claim->value("host", ""));
-    }
+    if (const auto claim = record.state == "running" ? live_claim(record.folder) : std::nullopt)
+      about = fmt::format("step {} of {}, {} left, pid {} on {}", claim->progress.step, claim->progress.steps,
+                          clock_text(std::isfinite(claim->progress.seconds_left) ? claim->progress.seconds_left : 0),
+                          claim->pid, claim->host);
     if (record.state == "interrupted" && !record.curve.empty())
       about = fmt::format("at step {}", record.curve.back().step);
-    std::cout << fmt::format("{:<12}{:<44} {}\n", record.state, run.name(), about);
+    std::cout << fmt::format("{:<12}{:<44} {}\n", record.state, run.folder, about);
   }
   std::string line;
   for (const auto& [state, count] : states) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, state);
@@ -47,7 +47,10 @@ int status_command(const Path& folder) {
 }
 
 int list_command(const std::string& what, bool markdown) {
-  std::cout << (markdown ? settings_page() : list_text(what));
+  if (what == "folder")
+    std::cout << (markdown ? folder_page() : folder_text());
+  else
+    std::cout << (markdown ? settings_page() : list_text(what));
   return exit_done;
 }
 

@@ -28,19 +28,22 @@ SizeRequest checked(const PlanOptions& options) {
   return {options.margin_nats.value_or(0), options.power, options.sd.value_or(0)};
 }
 
+bool has_settings(const RunRecord& run) {
+  return std::filesystem::exists(run.folder / "settings.json");
+}
+
 /// What the pilot's runs were trained with that this study's will not be: its sd may then not hold.
-std::set<std::string> changes_since(const RunPlan& pilot, const RunPlan& plan) {
+std::set<std::string> changes_since(const std::vector<RunRecord>& pilot, const RunPlan& plan) {
   std::set<std::string> changes;
   for (const RunSpec& run : plan.runs) {
-    const auto before = std::find_if(pilot.runs.begin(), pilot.runs.end(), [&run](const RunSpec& other) {
-      return other.arm == run.arm && other.settings.target == run.settings.target &&
-             (other.cell == run.cell || other.cell.empty());
+    const auto before = std::find_if(pilot.begin(), pilot.end(), [&run](const RunRecord& other) {
+      return other.arm == run.arm && other.target == run.settings.target &&
+             (other.cell == run.cell || other.cell.empty()) && has_settings(other);
     });
-    if (before == pilot.runs.end()) continue;
-    RunSettings same_seed = before->settings;
-    same_seed.seed = run.settings.seed;
-    for (const std::string& line : differences(write_run_settings(same_seed), write_run_settings(run.settings)))
-      changes.insert(line);
+    if (before == pilot.end()) continue;
+    Json same_seed = read_record_json(before->folder / "settings.json");
+    same_seed["seed"] = run.settings.seed;
+    for (const std::string& line : differences(same_seed, write_run_settings(run.settings))) changes.insert(line);
   }
   return changes;
 }
@@ -65,12 +68,12 @@ int plan_command(const PlanOptions& options) {
   std::optional<Pilot> pilot;
   std::string note;
   if (!options.pilot.empty()) {
-    const RunPlan before = plan_in(options.pilot);
-    pilot = pilot_for(study, options.pilot, read_records(before));
+    const std::vector<RunRecord> before = read_records(options.pilot, planned_in(options.pilot));
+    pilot = pilot_for(study, options.pilot, before);
     note = warning(changes_since(before, plan));
   }
   std::vector<RunRecord> to_come;
-  std::transform(plan.runs.begin(), plan.runs.end(), std::back_inserter(to_come), waiting_record);
+  for (const PlannedRun& run : plan_record(study, plan).runs) to_come.push_back(waiting_record(run));
   const std::vector<PlannedContrast> planned = plan_contrasts(study, to_come, pilot, request);
   const auto seeds = static_cast<int64_t>(study.settings.seeds.size());
   const SeedCost cost{static_cast<int64_t>(plan.runs.size()) / seeds,

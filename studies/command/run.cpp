@@ -9,7 +9,9 @@
 #include "studies/cost/estimate.h"
 #include "studies/cost/memory.h"
 #include "studies/folder/analysis_lock.h"
+#include "studies/folder/paths.h"
 #include "studies/plugin/load.h"
+#include "studies/run/deployment.h"
 #include "studies/work/display.h"
 #include "studies/work/jobs.h"
 #include "studies/work/work.h"
@@ -61,6 +63,16 @@ void require_disk(const RunPlan& plan, at::Device device, int64_t jobs) {
   const std::uintmax_t needed = estimate(plan, device, jobs).peak_bytes, free = free_bytes(plan.folder);
   require(needed < free, "{}: the study needs {:.0f} MB but {:.0f} MB are free", plan.folder.string(),
           static_cast<double>(needed) / 1e6, static_cast<double>(free) / 1e6);
+}
+
+// What is still open may need weights that a bundle came without: said before anything else goes on.
+void require_weights_for_open(const RunPlan& plan) {
+  for (const RunSpec& run : plan.runs) {
+    if (!is_closed(run) && !run.parent_run.empty()) require_weights(run.parent_run, "training " + run.name());
+    for (const DeploymentTask* task : open_deployments(run))
+      for (const Path& folder : {run.folder, task->source})
+        require_weights(folder, fmt::format("deployment \"{}\" of {}", task->key, run.name()));
+  }
 }
 
 // Opens every corpus once, so that what is wrong with one is said before anything is written, and its tokens are made
@@ -127,11 +139,13 @@ int run_command(const RunOptions& options) {
                              say_what_fits(run, vocabulary, device, fused);
                            }};
   if (!options.worker) {
+    require_weights_for_open(plan);
     require_disk(plan, device, jobs);
     open_corpora(plan);
     require_writable(options.runs);
     lock_analysis(study, plan.folder);
     write_study(study, plan.folder);
+    write_plan(plan.folder, plan_record(study, plan));
   }
   const WorkResult result = work(plan, work_options);
   if (options.worker) return result.interrupted ? exit_resumable : exit_done;

@@ -10,7 +10,6 @@
 #include "studies/report/data/results.h"
 #include "studies/report/text/compensation_table.h"
 #include "studies/report/text/table.h"
-#include "studies/run/deployment.h"
 
 namespace absorb {
 
@@ -57,6 +56,18 @@ Study study_in(const Path& folder, const std::vector<std::string>& sets) {
   return read_study(folder / "study.toml", sets);
 }
 
+PlanRecord planned_in(const Path& folder) {
+  const Study study = study_in(folder);
+  if (has_plan(folder)) return read_plan(folder);
+  try {
+    return plan_record(study, plan_in(folder));
+  } catch (const UserError& error) {
+    user_error(
+        "{}: is of format 0, which has no plan.json (this absorb writes format {}), and can't be planned anew: {}",
+        folder.string(), folder_format, error.what());
+  }
+}
+
 RunPlan plan_in(const Path& folder, const std::vector<std::string>& sets) {
   const Path whole = std::filesystem::absolute(folder).lexically_normal();
   const Path own = whole.filename().empty() ? whole.parent_path() : whole;
@@ -83,45 +94,6 @@ std::vector<RunSpec> runs_of_arm(const RunPlan& plan, const RunsWanted& wanted) 
 
 namespace {
 
-// Results of deployments that the study no longer has, or has otherwise, are not shown.
-void keep_current(RunRecord& record, const RunSpec& run) {
-  std::erase_if(record.deployments, [&](const auto& entry) {
-    const bool current = std::any_of(run.deployments.begin(), run.deployments.end(), [&](const DeploymentTask& task) {
-      return task.key == entry.first && is_deployed(run, task);
-    });
-    if (!current) record.evaluations.erase(entry.first);
-    return !current;
-  });
-}
-
-}  // namespace
-
-RunRecord waiting_record(const RunSpec& run) {
-  RunRecord record;
-  record.arm = run.arm;
-  record.target = run.settings.target;
-  record.cell = run.cell;
-  record.seed = run.settings.seed;
-  record.state = "waiting";
-  return record;
-}
-
-std::vector<RunRecord> read_records(const RunPlan& plan) {
-  std::vector<RunRecord> records;
-  for (const RunSpec& run : plan.runs) {
-    records.push_back(read_record(run.folder));
-    RunRecord& record = records.back();
-    record.arm = run.arm;
-    record.target = run.settings.target;
-    record.seed = run.settings.seed;
-    record.cell = run.cell;
-    keep_current(record, run);
-  }
-  return records;
-}
-
-namespace {
-
 // What the page answers of its own accord: the strongest ways, who makes up for how many, and whether the cheap
 // measures predict what was measured. A question whose measures are missing isn't asked.
 void ask(CompensationResults& results) {
@@ -141,38 +113,31 @@ void ask(CompensationResults& results) {
     }
 }
 
-struct Summarised {
-  Study study;
-  std::vector<RunRecord> records;
-  StudyAnalysis analysis;
-  CompensationResults compensation;
-  std::string page;  // the last line: where it lies
-};
-
-Summarised written(const Path& folder, const std::string& arm) {
-  Summarised all;
-  all.study = study_in(folder);
-  const RunPlan plan = plan_in(folder);
-  all.records = read_records(plan);
-  all.analysis = analyse(all.study, all.records, locked_contrasts(folder), two_by_two(plan));
+StudyReport written(const Path& folder, const std::string& arm) {
+  const PlanRecord plan = planned_in(folder);
+  StudyReport all{study_in(folder), plan.methods, read_records(folder, plan), {}, {}};
+  all.analysis = analyse(all.study, all.records, locked_contrasts(folder), plan.square());
   all.compensation = collect_compensation(all.records, arm);
   ask(all.compensation);
-  write_results(folder, all.study, all.records, all.analysis, all.compensation);
-  all.page = fmt::format("\npage: {}\n", std::filesystem::absolute(folder / "report.html").lexically_normal().string());
+  write_results(folder, all);
   return all;
+}
+
+// The last line: where the page lies.
+std::string page_line(const Path& folder) {
+  return fmt::format("\npage: {}\n", std::filesystem::absolute(folder / "report.html").lexically_normal().string());
 }
 
 }  // namespace
 
 std::string summarise(const Path& folder) {
-  const Summarised all = written(folder, "");
+  const StudyReport all = written(folder, "");
   return print_table(all.study, all.records, all.analysis) +
-         (all.compensation.empty() ? "" : "\n" + print_compensation(all.compensation)) + all.page;
+         (all.compensation.empty() ? "" : "\n" + print_compensation(all.compensation)) + page_line(folder);
 }
 
 std::string summarise_compensation(const Path& folder, const std::string& arm) {
-  const Summarised all = written(folder, arm);
-  return print_compensation(all.compensation) + all.page;
+  return print_compensation(written(folder, arm).compensation) + page_line(folder);
 }
 
 }  // namespace absorb

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "studies/folder/record.h"
-#include "studies/plan/plan.h"
+#include "studies/plan/plan_record.h"
 
 namespace absorb {
 
@@ -14,7 +14,10 @@ Settings whole_study(const Study& study);
 void write_study(Study study, const Path& folder);
 /// The study that a folder holds; UserError if it is none.
 Study study_in(const Path& folder, const std::vector<std::string>& sets = {});
-/// Its plan, with that folder as the study's own.
+/// What `absorb run` planned there: its plan.json. A folder of format 0 has none: it is planned from its study.toml,
+/// which takes what it was trained with; UserError that names both formats where that is impossible.
+PlanRecord planned_in(const Path& folder);
+/// Its plan made anew, for whoever trains or measures, with that folder as the study's own.
 RunPlan plan_in(const Path& folder, const std::vector<std::string>& sets = {});
 
 /// Runs of one arm, of a target and seed where they are given (empty, negative: all).
@@ -24,11 +27,6 @@ struct RunsWanted {
 };
 /// UserError with what there is, where no run fits.
 std::vector<RunSpec> runs_of_arm(const RunPlan& plan, const RunsWanted& wanted);
-/// The record of a planned run that has not begun.
-RunRecord waiting_record(const RunSpec& run);
-/// Records of all planned runs.
-std::vector<RunRecord> read_records(const RunPlan& plan);
-
 /// Analyses the folder, writes results.json, the CSV files and report.html, and returns the table with where they are.
 std::string summarise(const Path& folder);
 /// What was measured of one arm: tables and attribution, with where the page is.

@@ -1,26 +1,31 @@
 #include "studies/folder/analysis_lock.h"
 
-#include "core/error.h"
+#include "studies/folder/fields/settings_fields.h"
 
 namespace absorb {
 
 std::vector<std::string> locked_contrasts(const Path& folder) {
+  const Path file = folder / "analysis.lock";
   std::vector<std::string> names;
-  if (!std::filesystem::exists(folder / "analysis.lock")) return names;
-  const Json lock = Json::parse(read_file(folder / "analysis.lock"), nullptr, false);
-  require(lock.is_object(), "{}: is no JSON", (folder / "analysis.lock").string());
-  for (const Json& contrast : lock.at("contrasts")) names.push_back(contrast.at("name"));
+  if (!std::filesystem::exists(file)) return names;
+  for (const ContrastSpec& contrast : read_record<LockRecord>(file).contrasts) names.push_back(contrast.name);
   return names;
 }
 
 std::vector<std::string> lock_analysis(const Study& study, const Path& folder) {
   if (!std::filesystem::exists(folder / "analysis.lock")) {
-    Json contrasts = Json::array();
-    for (const ContrastSpec& contrast : study.contrasts) contrasts.push_back(write_settings(contrast));
     std::filesystem::create_directories(folder);
-    write_file(folder / "analysis.lock", Json{{"contrasts", contrasts}}.dump(2) + '\n');
+    write_record(folder / "analysis.lock", LockRecord{study.contrasts});
   }
   return locked_contrasts(folder);
+}
+
+void fields(RecordFields& list, ContrastSpec& contrast) {
+  walk_settings(list, [&contrast](Fields& settings) { fields(settings, contrast); });
+}
+
+void fields(RecordFields& list, LockRecord& lock) {
+  nested(list, "contrasts", lock.contrasts, "As they were before the first step; later ones are exploratory.");
 }
 
 }  // namespace absorb

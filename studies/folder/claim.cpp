@@ -19,19 +19,20 @@ std::string host_name() {
   return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
 }
 
-Json read_claim(const Path& folder) {
+// Nothing where there is none, or none that can be read: whether a worker lives is for its lock to say.
+std::optional<ClaimRecord> read_claim(const Path& folder) {
   const Path file = folder / "claim.json";
-  if (!std::filesystem::exists(file)) return {};
+  if (!std::filesystem::exists(file)) return std::nullopt;
   try {
-    return Json::parse(read_file(file), nullptr, false);
+    return read_record<ClaimRecord>(file);
   } catch (const UserError&) {
-    return {};  // removed between the two calls: its worker has finished
+    return std::nullopt;  // perhaps removed between the two calls: its worker has finished
   }
 }
 
-bool lives_elsewhere(const Json& claim) {
-  if (!claim.is_object() || claim.value("host", host_name()) == host_name()) return false;
-  return std::difftime(std::time(nullptr), claim.value("heartbeat", std::time_t{0})) < stale_after;
+bool lives_elsewhere(const std::optional<ClaimRecord>& claim) {
+  if (!claim || claim->host == host_name()) return false;
+  return std::difftime(std::time(nullptr), claim->heartbeat) < stale_after;
 }
 
 int open_lock(const Path& folder, bool create) {
@@ -49,7 +50,7 @@ std::optional<Claim> Claim::take(const Path& folder) {
     return std::nullopt;
   }
   Claim claim(folder, descriptor);
-  claim.write({{"step", 0}, {"steps", 0}});
+  claim.write({});
   return claim;
 }
 
@@ -63,28 +64,25 @@ Claim::~Claim() {
   ::close(descriptor_);
 }
 
-void Claim::beat(const Json& progress) {
+void Claim::beat(const ClaimProgress& progress) {
   const auto now = std::chrono::steady_clock::now();
   if (now - last_ < std::chrono::seconds(1)) return;
   last_ = now;
   write(progress);
 }
 
-void Claim::write(const Json& progress) {
-  const Json claim = {
-      {"host", host_name()}, {"pid", ::getpid()}, {"heartbeat", std::time(nullptr)}, {"progress", progress}};
-  write_file(folder_ / "claim.json", claim.dump() + '\n');
+void Claim::write(const ClaimProgress& progress) {
+  write_record(folder_ / "claim.json", ClaimRecord{host_name(), ::getpid(), std::time(nullptr), progress});
 }
 
-std::optional<Json> live_claim(const Path& folder) {
-  const Json claim = read_claim(folder);
-  if (!claim.is_object()) return std::nullopt;
-  if (lives_elsewhere(claim)) return claim;
+std::optional<ClaimRecord> live_claim(const Path& folder) {
+  std::optional<ClaimRecord> claim = read_claim(folder);
+  if (!claim || lives_elsewhere(claim)) return claim;
   const int descriptor = open_lock(folder, false);
   if (descriptor < 0) return std::nullopt;
   const bool held = ::flock(descriptor, LOCK_EX | LOCK_NB) != 0;
   ::close(descriptor);
-  return held ? std::optional<Json>(claim) : std::nullopt;
+  return held ? claim : std::nullopt;
 }
 
 }  // namespace absorb

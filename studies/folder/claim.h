@@ -5,7 +5,7 @@
 #include <chrono>
 #include <optional>
 
-#include "core/settings.h"
+#include "studies/folder/records/claim.h"
 
 namespace absorb {
 
@@ -20,17 +20,17 @@ class Claim {
   Claim& operator=(Claim&&) = delete;
 
   /// Says that this worker lives and how far it is; writes at most once a second.
-  void beat(const Json& progress);
+  void beat(const ClaimProgress& progress);
 
  private:
   Claim(Path folder, int descriptor) : folder_(std::move(folder)), descriptor_(descriptor) {}
-  void write(const Json& progress);
+  void write(const ClaimProgress& progress);
   Path folder_;
   int descriptor_ = -1;
   std::chrono::steady_clock::time_point last_ = {};
 };
 
-/// The claim that a live worker holds on a run: host, pid, progress. Nothing when nobody works on it.
-std::optional<Json> live_claim(const Path& folder);
+/// The claim that a live worker holds on a run. Nothing when nobody works on it.
+std::optional<ClaimRecord> live_claim(const Path& folder);
 
 }  // namespace absorb

@@ -1,6 +1,7 @@
-// Where things lie in a run's folder.
+// Where things lie in a study's and a run's folder.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "core/files.h"
@@ -15,5 +16,14 @@ inline Path compensation_folder(const Path& run) {
 inline Path measurement_file(const Path& run, const std::string& measure) {
   return compensation_folder(run) / (measure + ".json");
 }
+
+/// Whether a path that a file names stays inside the folder that it is meant to lie in: relative, without dots.
+inline bool is_inside(const std::string& name) {
+  const Path path(name);
+  return !name.empty() && path.is_relative() && !path.filename().empty() &&
+         std::none_of(path.begin(), path.end(), [](const Path& part) { return part == ".." || part == "."; });
+}
+/// UserError where a finished run came out of a bundle without its weights; `why`: what needs them.
+void require_weights(const Path& run, const std::string& why);
 
 }  // namespace absorb

@@ -9,6 +9,8 @@
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "studies/folder/claim.h"
+#include "studies/folder/records/cell.h"
+#include "studies/folder/records/provenance.h"
 #include "training/metrics.h"
 
 namespace absorb {
@@ -16,21 +18,9 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-Json read_json(const Path& file) {
-  if (!std::filesystem::exists(file)) return Json::object();
-  Json json = Json::parse(read_file(file), nullptr, false);
-  require(json.is_object(), "{}: is no JSON", file.string());
-  return json;
-}
-
-double number(const Json& json, const std::string& key) {
-  return json.contains(key) && json[key].is_number() ? json[key].get<double>() : nan;
-}
-
-SiteHealth health_from(const Json& j) {
-  return {j.at("site"),         number(j, "load_imbalance"), number(j, "entropy"),    number(j, "dead_choices"),
-          number(j, "density"), number(j, "margin"),         number(j, "saturation"), number(j, "score_mean"),
-          number(j, "score_sd")};
+// Of a line of metrics, which training/metrics.h has read: NaN where it has no such number.
+double number(const Json& line, const std::string& key) {
+  return line.contains(key) && line[key].is_number() ? line[key].get<double>() : nan;
 }
 
 AccountPoint account_from(const Json& line) {
@@ -40,7 +30,8 @@ AccountPoint account_from(const Json& line) {
     if ((key.find('/') != std::string::npos || key == "router_displacement") && value.is_number())
       point.values[key] = value;
   if (line.contains("zero_gradient"))
-    for (const Json& part : line["zero_gradient"]) point.zero_gradient.push_back(part);
+    for (const Json& part : line["zero_gradient"])
+      if (part.is_string()) point.zero_gradient.push_back(part);
   return point;
 }
 
@@ -57,61 +48,30 @@ void read_curve(RunRecord& record) {
     } else {
       sum += number(line, "loss");
       ++steps;
-      tokens = line.at("n_tokens_seen");
+      tokens = line.value("n_tokens_seen", tokens);
       if (AccountPoint point = account_from(line); !point.values.empty()) record.accounts.push_back(std::move(point));
     }
   }
 }
 
-DeploymentRecord deployment_from(const Path& file) {
-  const Json json = read_json(file);
-  DeploymentRecord out;
-  out.deployment = json.value("deployment", file.stem().string());
-  out.closed = number(json, "closed");
-  out.open = number(json, "open");
-  out.compounding = number(json, "compounding");
-  if (json.contains("hardening"))
-    for (const Json& loss : json["hardening"]) out.hardening.push_back(loss.is_number() ? loss.get<double>() : nan);
-  const Json agreement = json.value("agreement", Json::object());
-  for (const auto& [kind, a] : agreement.items())
-    out.agreement[kind] = {number(a, "f1"), number(a, "jaccard"), number(a, "retained_mass"), number(a, "oracle_mass"),
-                           number(a, "density")};
-  const Json correlations = json.value("gain_correlation", Json::object());
-  for (const auto& [site, value] : correlations.items()) out.gain_correlation[site] = number(correlations, site);
-  return out;
-}
-
-void read_result(RunRecord& record, const Json& result) {
-  record.val_loss = number(result, "val_loss");
-  record.test_loss = number(result, "test_loss");
-  record.bits_per_byte = number(result, "bits_per_byte");
-  record.mass_top_k = number(result, "mass_top_k");
-  record.mass_uniform = number(result, "mass_uniform");
-  record.router_displacement = number(result, "router_displacement");
-  record.flops_per_token = number(result, "flops_per_token");
-  if (result.empty()) return;
-  record.top_k = result.at("top_k");
-  for (const auto& [name, loss] : result.at("evaluations").items())
-    record.evaluations[name] = number(result["evaluations"], name);
-  for (const Json& site : result.at("health")) record.health.push_back(health_from(site));
-  const Json& p = result.at("parameters");
-  record.parameters = {p.at("unique"), p.at("untied"), p.at("non_embedding"),
-                       p.at("module"), p.at("router"), p.at("trained")};
-}
-
 template <class V>
-std::vector<V> values_of(const Tensor& tensor) {
-  std::vector<V> out(static_cast<std::size_t>(tensor.numel()));
-  std::memcpy(out.data(), tensor.const_data_ptr(), out.size() * sizeof(V));
+std::vector<V> column(const std::map<std::string, Tensor>& tensors, const char* name, at::ScalarType type,
+                      const Path& file) {
+  const auto found = tensors.find(name);
+  require(found != tensors.end() && found->second.scalar_type() == type && found->second.dim() == 1,
+          "{}: holds no column `{}`: the file is damaged, or not one that absorb wrote", file.string(), name);
+  std::vector<V> out(static_cast<std::size_t>(found->second.numel()));
+  std::memcpy(out.data(), found->second.const_data_ptr(), out.size() * sizeof(V));
   return out;
 }
 
 void read_documents(RunRecord& record) {
-  if (!std::filesystem::exists(record.folder / "documents.safetensors")) return;
-  const auto tensors = read_safetensors(record.folder / "documents.safetensors");
-  record.documents = values_of<int64_t>(tensors.at("document"));
-  record.document_losses = values_of<double>(tensors.at("loss_sum"));
-  record.document_tokens = values_of<int64_t>(tensors.at("tokens"));
+  const Path file = record.folder / "documents.safetensors";
+  if (!std::filesystem::exists(file)) return;
+  const auto tensors = read_safetensors(file);
+  record.documents = column<int64_t>(tensors, "document", at::kLong, file);
+  record.document_losses = column<double>(tensors, "loss_sum", at::kDouble, file);
+  record.document_tokens = column<int64_t>(tensors, "tokens", at::kLong, file);
 }
 
 void read_deployments(RunRecord& record) {
@@ -119,14 +79,63 @@ void read_deployments(RunRecord& record) {
   if (!std::filesystem::exists(folder)) return;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".json") continue;
-    DeploymentRecord found = deployment_from(entry.path());
-    const auto documents = read_safetensors(Path(entry.path()).replace_extension(".safetensors"));
+    DeployedRecord found{absorb::read_record<DeploymentRecord>(entry.path()), {}};
+    const Path documents = Path(entry.path()).replace_extension(".safetensors");
+    const auto tensors = read_safetensors(documents);
     for (const char* loop : {"closed", "open"})
-      if (documents.contains(loop) && found.document_losses.empty())
-        found.document_losses = values_of<double>(documents.at(loop));
+      if (tensors.contains(loop) && found.document_losses.empty())
+        found.document_losses = column<double>(tensors, loop, at::kDouble, documents);
     record.evaluations[entry.path().stem().string()] = found.loss();
     record.deployments[entry.path().stem().string()] = std::move(found);
   }
+}
+
+// Target and seed stand in settings.json, which is no record: settings have a list of their own.
+void read_place(RunRecord& record) {
+  if (const Path file = record.folder / "settings.json"; std::filesystem::exists(file)) {
+    const Json settings = read_record_json(file);
+    const auto target = settings.find("target"), seed = settings.find("seed");
+    require(target != settings.end() && target->is_string() && seed != settings.end() && seed->is_number_integer(),
+            "{}: holds no `target` or no `seed`: the file is damaged, or not one that absorb wrote", file.string());
+    record.target = *target;
+    record.seed = *seed;
+  }
+  if (const Path file = record.folder / "cell.json"; std::filesystem::exists(file)) {
+    const auto cell = absorb::read_record<CellRecord>(file);
+    record.arm = cell.arm;
+    record.cell = cell.cell;
+  }
+}
+
+// Kept as it stands, for whoever lists all of it: what a later absorb adds is shown too.
+void read_provenance(RunRecord& record) {
+  record.provenance = Json::object();
+  record.seconds = record.tokens_per_sec = nan;
+  const Path file = record.folder / "run.json";
+  if (!std::filesystem::exists(file)) return;
+  record.provenance = read_record_json(file);
+  ProvenanceRecord run;
+  read_record_fields(record.provenance, file.string(), detail::list_of(run));
+  record.provenance.erase("format");
+  record.seconds = run.seconds;
+  record.tokens_per_sec = run.tokens ? static_cast<double>(*run.tokens) / run.seconds : nan;
+}
+
+void without_result(RunRecord& record) {
+  record.val_loss = record.test_loss = record.bits_per_byte = record.mass_top_k = record.mass_uniform =
+      record.router_displacement = record.flops_per_token = nan;
+}
+
+// Results of deployments that the study no longer has, or has otherwise, are not shown.
+void keep_current(RunRecord& record, const PlannedRun& run) {
+  std::erase_if(record.deployments, [&](const auto& entry) {
+    const bool current =
+        std::any_of(run.deployments.begin(), run.deployments.end(), [&entry](const PlannedDeployment& planned) {
+          return planned.key == entry.first && planned.identity == entry.second.identity;
+        });
+    if (!current) record.evaluations.erase(entry.first);
+    return !current;
+  });
 }
 
 std::string state_of(const Path& folder) {
@@ -146,16 +155,12 @@ RunRecord read_record(const Path& folder) {
     record.failure = read_file(folder / "FAILED");
     record.failure.erase(record.failure.find_last_not_of('\n') + 1);
   }
-  const Json settings = read_json(folder / "settings.json"), cell = read_json(folder / "cell.json");
-  record.target = settings.value("target", "");
-  record.seed = settings.value("seed", int64_t{0});
-  record.arm = cell.value("arm", "");
-  if (cell.contains("cell"))
-    for (const auto& [key, value] : cell["cell"].items()) record.cell[key] = value;
-  read_result(record, record.state == "done" ? read_json(folder / "result.json") : Json::object());
-  record.provenance = read_json(folder / "run.json");
-  record.seconds = number(record.provenance, "seconds");
-  record.tokens_per_sec = number(record.provenance, "tokens") / record.seconds;
+  read_place(record);
+  if (record.state == "done")
+    static_cast<ResultRecord&>(record) = absorb::read_record<ResultRecord>(folder / "result.json");
+  else
+    without_result(record);
+  read_provenance(record);
   read_curve(record);
   if (record.state != "done") return record;
   read_documents(record);
@@ -163,8 +168,28 @@ RunRecord read_record(const Path& folder) {
   return record;
 }
 
-double DeploymentRecord::loss() const {
-  return std::isfinite(closed) ? closed : open;
+RunRecord waiting_record(const PlannedRun& run) {
+  RunRecord record;
+  record.arm = run.arm;
+  record.target = run.target;
+  record.cell = run.cell;
+  record.seed = run.seed;
+  record.state = "waiting";
+  return record;
+}
+
+std::vector<RunRecord> read_records(const Path& study, const PlanRecord& plan) {
+  std::vector<RunRecord> records;
+  for (const PlannedRun& run : plan.runs) {
+    records.push_back(read_record(study / run.folder));
+    RunRecord& record = records.back();
+    record.arm = run.arm;
+    record.target = run.target;
+    record.seed = run.seed;
+    record.cell = run.cell;
+    keep_current(record, run);
+  }
+  return records;
 }
 
 }  // namespace absorb

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "studies/folder/differences.h"
+#include "studies/folder/fields/record_fields.h"
 #include "studies/plugin/load.h"
 #include "training/data/vocabulary.h"
 
@@ -166,8 +167,8 @@ void refuse_changed_runs(const RunPlan& plan) {
   for (const RunSpec& run : plan.runs) {
     const Path file = run.folder / "settings.json";
     if (!std::filesystem::exists(file)) continue;
-    const Json stored = Json::parse(read_file(file), nullptr, false);
-    if (stored.is_object() && identity(run_settings_from_json(stored, file.string())) == run.identity) continue;
+    const Json stored = read_record_json(file);
+    if (identity(run_settings_from_json(stored, file.string())) == run.identity) continue;
     std::string text;
     for (const std::string& line : differences(stored, write_run_settings(run.settings)))
       text += (text.empty() ? "" : "; ") + line;

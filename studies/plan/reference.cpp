@@ -88,7 +88,7 @@ std::string list_text(const std::string& what) {
   if (what == "data") return registry_text(data_sources());
   if (what == "measures") return measures_text();
   require(what == "settings",
-          "absorb list takes routers, selections, losses, data, measures or settings but got \"{}\"", what);
+          "absorb list takes routers, selections, losses, data, measures, settings or folder but got \"{}\"", what);
   std::string out;
   for (const Section& section : sections()) {
     out += fmt::format("[{}]  {}\n", section.table, section.about);

@@ -42,9 +42,9 @@ void AgreementSums::add(const Routing& routing, const RouterInput& input, const 
   ++budgeted_;
 }
 
-Agreement AgreementSums::agreement() const {
+AgreementRecord AgreementSums::agreement() const {
   const auto passes = static_cast<double>(passes_);
-  Agreement out{nan, nan, mass_ / passes, nan, density_ / passes};
+  AgreementRecord out{nan, nan, mass_ / passes, nan, density_ / passes};
   if (budgeted_ == 0) return out;
   out.f1 = 2 * both_ / (routed_ + oracle_);
   out.jaccard = both_ / either_;

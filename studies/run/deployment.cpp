@@ -8,6 +8,8 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/safetensors.h"
+#include "studies/folder/paths.h"
+#include "studies/folder/records/files.h"
 #include "studies/run/agreement.h"
 #include "studies/run/evaluation.h"
 #include "training/checkpoint.h"
@@ -31,6 +33,7 @@ Path result_file(const RunSpec& run, const DeploymentTask& task) {
 
 // Weights by name into a run that may have another router; what the file lacks must not be a router's.
 void load_by_name(const LiveRun& run, const Path& file, const std::string& deployment) {
+  require_weights(file.parent_path(), fmt::format("deployment \"{}\"", deployment));
   require(fs::exists(file), "deployment \"{}\": {} doesn't exist: training.keep_weights keeps the weights of a step",
           deployment, file.string());
   at::NoGradGuard no_grad;
@@ -60,18 +63,19 @@ class Deployer {
     }
   }
 
-  Json evaluate_all(NamedTensors& documents) {
-    Json out;
+  DeploymentRecord evaluate_all(NamedTensors& documents) {
+    DeploymentRecord out;
+    out.deployment = task_.spec.name;
+    out.identity = task_.identity;
     const Tensor before = own_->parameters().flat().clone();
     const Evaluation native = loss_under(own_->losses());
-    out["native"] = native.loss;
-    if (task_.spec.loop != "open") add(out, documents, "closed", own_->losses(routes_));
-    if (task_.spec.loop != "closed") add(out, documents, "open", open_loop());
-    if (task_.spec.loop == "both")
-      out["compounding"] = (out["closed"].get<double>() - native.loss) / (out["open"].get<double>() - native.loss);
-    if (task_.spec.hardening) out["hardening"] = hardening();
-    out["agreement"] = agreement();
-    if (reads_gains(routes_)) out["gain_correlation"] = gain_check();
+    out.native = native.loss;
+    if (task_.spec.loop != "open") out.closed = loss_of("closed", own_->losses(routes_), documents);
+    if (task_.spec.loop != "closed") out.open = loss_of("open", open_loop(), documents);
+    if (task_.spec.loop == "both") out.compounding = (out.closed - native.loss) / (out.open - native.loss);
+    if (task_.spec.hardening) out.hardening = hardening();
+    out.agreement = agreement();
+    if (reads_gains(routes_)) out.gain_correlation = gain_check();
     check(at::equal(before, own_->parameters().flat()), "deployment \"{}\" changed weights", task_.key);
     return out;
   }
@@ -81,7 +85,8 @@ class Deployer {
 
   // The run that routers are taken from, as it was trained.
   static RunSettings source_settings(const DeploymentTask& task) {
-    return run_settings_from_json(Json::parse(read_file(task.source / "settings.json")), task.source.string());
+    const Path file = task.source / "settings.json";
+    return run_settings_from_json(read_record_json(file), file.string());
   }
 
   LiveRun live(const RunSettings& settings, const Path& moments_run, const Path& folder, int64_t step,
@@ -101,10 +106,10 @@ class Deployer {
     return evaluate(losses, *data_, request, own_->device());
   }
 
-  void add(Json& out, NamedTensors& documents, const std::string& loop, const TokenLosses& losses) const {
+  double loss_of(const std::string& loop, const TokenLosses& losses, NamedTensors& documents) const {
     const Evaluation found = loss_under(losses);
-    out[loop] = found.loss;
     documents.emplace_back(loop, at::tensor(found.document_losses, at::kDouble));
+    return found.loss;
   }
 
   // Routings are recorded from a native pass (of the run that routers are taken from), then replayed.
@@ -129,8 +134,8 @@ class Deployer {
   }
 
   // Loss with the first r layers deployed, r = 0 ... layers.
-  Json hardening() const {
-    Json curve = Json::array();
+  std::vector<double> hardening() const {
+    std::vector<double> curve;
     for (int64_t r = 0; r <= own_->settings().model.layers; ++r) {
       Routes routes = own_->routes();
       for (const auto& [site, route] : routes_.at)
@@ -140,7 +145,7 @@ class Deployer {
     return curve;
   }
 
-  Json agreement() const {
+  std::map<std::string, AgreementRecord> agreement() const {
     std::map<std::string, AgreementSums> sums;
     Routes watched = routes_;
     watched.observe = [&](const Site& site, const Routing& routing, const RouterInput& input) {
@@ -156,26 +161,19 @@ class Deployer {
           return own_->model().losses(batch.tokens, batch.targets, informed, pass);
         },
         observed_batches);
-    Json out = Json::object();
-    for (const auto& [kind, sum] : sums) {
-      if (sum.empty()) continue;
-      const Agreement a = sum.agreement();
-      out[kind] = {{"f1", a.f1},
-                   {"jaccard", a.jaccard},
-                   {"retained_mass", a.mass},
-                   {"oracle_mass", a.oracle_mass},
-                   {"density", a.density}};
-    }
+    std::map<std::string, AgreementRecord> out;
+    for (const auto& [kind, sum] : sums)
+      if (!sum.empty()) out[kind] = sum.agreement();
     return out;
   }
 
   // The exact check of science.md section 3, at every layer of experts, on the first batch.
-  Json gain_check() const {
+  std::map<std::string, double> gain_check() const {
     const TrainingSettings& t = own_->settings().training;
     const Batch batch = data_->evaluation(Split::valid, 0, t.batch / t.accumulate);
     const Tensor tokens = batch.tokens.to(own_->device()), targets = batch.targets.to(own_->device());
     const Pass pass{.in = {.seed = seed_of(own_->settings()), .step = at::zeros({}, tokens.options())}};
-    Json out = Json::object();
+    std::map<std::string, double> out;
     for (const auto& [site, route] : own_->routes().at)
       if (!route->task().attention())
         out[site] = gain_correlation(own_->model(), tokens, targets, own_->routes(), site, checked_swaps, pass);
@@ -194,8 +192,11 @@ class Deployer {
 bool is_deployed(const RunSpec& run, const DeploymentTask& task) {
   const Path file = result_file(run, task);
   if (!fs::exists(file)) return false;
-  const Json found = Json::parse(read_file(file), nullptr, false);
-  return found.is_object() && found.value("identity", "") == task.identity;
+  try {
+    return read_record<DeploymentRecord>(file).identity == task.identity;
+  } catch (const UserError&) {
+    return false;  // damaged: evaluating it again mends that
+  }
 }
 
 std::vector<const DeploymentTask*> open_deployments(const RunSpec& run) {
@@ -211,14 +212,13 @@ void deploy_all(const RunSpec& run, at::Device device) {
   configure_torch(static_cast<int>(t.threads), t.tf32);
   for (const DeploymentTask* task : open_deployments(run)) {
     NamedTensors documents;
-    Json result = Deployer(run, *task, device).evaluate_all(documents);
-    result["identity"] = task->identity;
-    result["deployment"] = task->spec.name;
+    const DeploymentRecord result = Deployer(run, *task, device).evaluate_all(documents);
     const Path file = result_file(run, *task);
     fs::create_directories(file.parent_path());
     write_safetensors(Path(file).replace_extension(".safetensors"), documents);
-    write_file(file, result.dump(2) + '\n');
+    write_record(file, result);
   }
+  write_files_record(run.folder);
 }
 
 }  // namespace absorb

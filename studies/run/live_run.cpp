@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/safetensors.h"
+#include "studies/folder/paths.h"
 #include "tensors/fused_weights.h"
 #include "training/checkpoint.h"
 #include "training/rates.h"
@@ -69,6 +70,7 @@ TokenLosses LiveRun::losses(Routes routes) const {
 
 void load_weights(const LiveRun& run, const Path& folder) {
   const Path file = folder / "weights.safetensors";
+  require_weights(folder, "reading this run");
   require(std::filesystem::exists(file), "{}: isn't finished: it holds no weights.safetensors", folder.string());
   load_tensors(run.parameters(), read_safetensors(file), file);
 }
@@ -82,6 +84,7 @@ Moments read_moments(const Path& folder) {
 void load_start(const LiveRun& run, const StartSettings& start, const Path& parent) {
   at::NoGradGuard no_grad;
   const Path file = parent / "weights.safetensors";
+  require_weights(parent, fmt::format("an arm with from = \"{}\"", start.from));
   const auto weights = read_safetensors(file);
   std::vector<std::size_t> used(start.reinitialise.size(), 0);
   int64_t loaded = 0;

@@ -3,7 +3,7 @@
 
 #include "router/moments.h"
 #include "router/route.h"
-#include "studies/folder/record.h"
+#include "studies/folder/records/result.h"
 
 namespace absorb {
 

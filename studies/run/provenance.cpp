@@ -42,22 +42,23 @@ std::string version_line() {
                      TORCH_VERSION);
 }
 
-Json provenance(const std::vector<std::string>& argv, const std::string& device, int64_t threads) {
+ProvenanceRecord provenance(const std::vector<std::string>& argv, const std::string& device, int64_t threads) {
   static const std::string hash = binary_hash();
-  Json out = {{"argv", argv},
-              {"version", ABSORB_VERSION},
-              {"commit", ABSORB_COMMIT},
-              {"dirty", static_cast<bool>(ABSORB_DIRTY)},
-              {"binary_hash", hash},
-              {"libtorch", TORCH_VERSION},
-              {"driver", driver_version()},
-              {"device", device},
-              {"cpu", device_name(at::kCPU)},
-              {"threads", threads},
-              {"host", host_name()},
-              {"started", utc_now()}};
-  for (const LoadedPlugin& plugin : loaded_plugins()) out["plugins"][plugin.file.filename().string()] = plugin.hash;
-  return out;
+  ProvenanceRecord run;
+  run.argv = argv;
+  run.version = ABSORB_VERSION;
+  run.commit = ABSORB_COMMIT;
+  run.dirty = static_cast<bool>(ABSORB_DIRTY);
+  run.binary_hash = hash;
+  run.libtorch = TORCH_VERSION;
+  run.driver = driver_version();
+  run.device = device;
+  run.cpu = device_name(at::kCPU);
+  run.threads = threads;
+  run.host = host_name();
+  run.started = utc_now();
+  for (const LoadedPlugin& plugin : loaded_plugins()) run.plugins[plugin.file.filename().string()] = plugin.hash;
+  return run;
 }
 
 }  // namespace absorb

@@ -7,6 +7,8 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/safetensors.h"
+#include "studies/folder/records/cell.h"
+#include "studies/folder/records/files.h"
 #include "studies/run/causality.h"
 #include "studies/run/evaluation.h"
 #include "studies/run/interrupt.h"
@@ -18,22 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Json to_json(const ParameterCounts& c) {
-  return {{"unique", c.unique}, {"untied", c.untied}, {"non_embedding", c.non_embedding},
-          {"module", c.module}, {"router", c.router}, {"trained", c.trained}};
-}
-
-Json to_json(const SiteHealth& h) {
-  return {{"site", h.site},
-          {"load_imbalance", h.load_imbalance},
-          {"entropy", h.entropy},
-          {"dead_choices", h.dead_choices},
-          {"density", h.density},
-          {"margin", h.margin},
-          {"saturation", h.saturation},
-          {"score_mean", h.score_mean},
-          {"score_sd", h.score_sd}};
-}
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 // How far the routers moved, relative to their initial values. A trainable router that never moved, or a frozen one
 // that did, is a broken run (science.md section 4).
@@ -84,8 +71,7 @@ class Run {
     start(*live_);
     write_file(spec_.folder / "settings.json", write_run_settings(settings_).dump(2) + '\n');
     write_file(spec_.folder / "settings.toml", Settings::from_json(write_run_settings(settings_), "").toml());
-    write_file(spec_.folder / "cell.json",
-               Json{{"arm", spec_.arm}, {"cell", spec_.cell}, {"identity", spec_.identity}}.dump(2) + '\n');
+    write_record(spec_.folder / "cell.json", CellRecord{spec_.arm, spec_.cell, spec_.identity});
     begin_provenance();
     const LoopResult loop = train_it();
     if (loop.end == LoopEnd::interrupted) return RunEnd::interrupted;
@@ -97,41 +83,45 @@ class Run {
   void start(const LiveRun& run) const {
     if (!spec_.parent_run.empty()) load_start(run, settings_.start, spec_.parent_run);
   }
+  // A damaged run.json costs the time of earlier sittings and no more.
+  ProvenanceRecord earlier() const {
+    const Path file = spec_.folder / "run.json";
+    if (!fs::exists(file)) return {};
+    try {
+      return read_record<ProvenanceRecord>(file);
+    } catch (const UserError& error) {
+      options_.say(error.what());
+      return {};
+    }
+  }
   void begin_provenance() {
-    run_ = fs::exists(spec_.folder / "run.json") ? Json::parse(read_file(spec_.folder / "run.json"), nullptr, false)
-                                                 : Json();
-    const double before = run_.is_object() ? run_.value("seconds", 0.0) : 0;
-    const int64_t tokens = run_.is_object() ? run_.value("tokens", int64_t{0}) : 0;
+    const ProvenanceRecord before = earlier();
     run_ = provenance(options_.argv, device_name(options_.device), settings_.training.threads);
-    run_["data"] = {{"describe", data_->describe()}, {"hash", data_->hash()}};
-    run_["seconds"] = before;
-    run_["tokens"] = tokens;
+    run_.data = {{"describe", data_->describe()}, {"hash", data_->hash()}};
+    run_.seconds = std::isfinite(before.seconds) ? before.seconds : 0;
+    run_.tokens = before.tokens.value_or(0);
     write_run();
   }
-  void write_run() const { write_file(spec_.folder / "run.json", run_.dump(2) + '\n'); }
+  void write_run() const { write_record(spec_.folder / "run.json", run_); }
 
   LoopResult train_it() {
     const auto fused = options_.fused ? live_->fused_weights() : nullptr;
-    run_["kernels"] = fused ? "fused" : "composition";
+    run_.kernels = fused ? "fused" : "composition";
     const TokenLosses losses = live_->training_losses(fused);
     Trainer trainer(live_->parameters(), losses, settings_.training, static_cast<uint64_t>(settings_.seed), fused);
     LoopHooks hooks;
     hooks.complain = options_.say;
     hooks.interrupted = interrupted;
     hooks.progress = [this](const Progress& progress) {
-      claim_.beat({{"step", progress.step},
-                   {"steps", progress.steps},
-                   {"loss", progress.loss},
-                   {"tokens_per_sec", progress.tokens_per_second},
-                   {"seconds_left", progress.seconds_left}});
+      claim_.beat({progress.step, progress.steps, progress.loss, progress.tokens_per_second, progress.seconds_left});
       if (options_.progress) options_.progress(spec_, progress);
     };
     const LoopResult loop = train(trainer, losses, *data_, settings_.training, static_cast<uint64_t>(settings_.seed),
                                   spec_.folder, options_.device, hooks);
-    run_["seconds"] = run_["seconds"].get<double>() + loop.seconds;
-    run_["tokens"] = run_["tokens"].get<int64_t>() + loop.tokens;
-    run_["peak_gpu_bytes"] = peak_bytes(options_.device);  // of the process
-    run_["runs_at_once"] = options_.jobs;
+    run_.seconds += loop.seconds;
+    *run_.tokens += loop.tokens;
+    run_.peak_gpu_bytes = peak_bytes(options_.device);
+    run_.runs_at_once = options_.jobs;
     write_run();
     return loop;
   }
@@ -161,24 +151,24 @@ class Run {
                                      options_.device);
     const Size size = size_of(settings_, data_->vocabulary());
     const double bytes = data_->bytes_per_token(Split::valid);
-    Json health = Json::array();
-    for (const SiteHealth& site : deployed.health) health.push_back(to_json(site));
-    Json result = {{"val_loss", deployed.native.loss},
-                   {"test_loss", test.tokens > 0 ? Json(test.loss) : Json()},
-                   {"bits_per_byte", bytes > 0 ? Json(deployed.native.loss / std::log(2.0) / bytes) : Json()},
-                   {"val_tokens", deployed.native.tokens},
-                   {"evaluations", deployed.losses},
-                   {"top_k", k},
-                   {"mass_top_k", deployed.mass_top_k},
-                   {"mass_uniform", deployed.mass_uniform},
-                   {"health", health},
-                   {"router_displacement", displacement.relative},
-                   {"parameters", to_json(size.parameters)},
-                   {"flops_per_token", size.flops_per_token}};
+    ResultRecord result;
+    result.val_loss = deployed.native.loss;
+    result.test_loss = test.tokens > 0 ? test.loss : nan;
+    result.bits_per_byte = bytes > 0 ? deployed.native.loss / std::log(2.0) / bytes : nan;
+    result.val_tokens = deployed.native.tokens;
+    result.evaluations = deployed.losses;
+    result.top_k = k;
+    result.mass_top_k = deployed.mass_top_k;
+    result.mass_uniform = deployed.mass_uniform;
+    result.health = deployed.health;
+    result.router_displacement = displacement.relative;
+    result.parameters = size.parameters;
+    result.flops_per_token = size.flops_per_token;
     write_tensors(deployed);
-    write_file(spec_.folder / "result.json", result.dump(2) + '\n');
-    run_["finished"] = utc_now();
+    write_record(spec_.folder / "result.json", result);
+    run_.finished = utc_now();
     write_run();
+    write_files_record(spec_.folder);
     write_file(spec_.folder / "DONE", spec_.identity + '\n');
     remove_checkpoints(spec_.folder);
     return RunEnd::done;
@@ -186,7 +176,7 @@ class Run {
 
   void write_tensors(const DeploymentResults& deployed) const {
     write_safetensors(spec_.folder / "weights.safetensors", named_tensors(live_->parameters()),
-                      {{"arm", spec_.arm}, {"target", settings_.target}, {"identity", spec_.identity}});
+                      metadata(WeightsMetadata{spec_.arm, settings_.target, spec_.identity}));
     NamedTensors moments(deployed.moments.begin(), deployed.moments.end());
     write_safetensors(spec_.folder / "moments.safetensors", moments);
     const auto copy = [](const auto& values, at::ScalarType type) {
@@ -207,7 +197,7 @@ class Run {
   std::shared_ptr<const Dataset> data_;
   Moments moments_;
   std::optional<LiveRun> live_;
-  Json run_;
+  ProvenanceRecord run_;
 };
 
 }  // namespace

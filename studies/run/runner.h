@@ -2,7 +2,7 @@
 // absent:
 //
 //   settings.json settings.toml  resolved     metrics.jsonl    a line a step
-//   run.json       provenance     result.json  losses, health, counts
+//   run.json       provenance     result.json  losses, health, counts    files.json  checksums of what stays
 //   checkpoints/   while it trains             weights.safetensors moments.safetensors documents.safetensors
 //   FAILED         why, or DONE   last of all
 #pragma once

@@ -4,6 +4,8 @@
 
 #include "compensation/measures/measures.h"
 #include "core/error.h"
+#include "studies/folder/paths.h"
+#include "studies/folder/records/made.h"
 #include "studies/subject/subject.h"
 
 namespace absorb {
@@ -39,13 +41,6 @@ std::string request_hash(const RunSpec& run, const DriftPair& pair, const Measur
   return hash_hex(hashed.dump());
 }
 
-Json read_made(const RunSpec& run) {
-  const Path file = compensation_folder(run.folder) / "made.json";
-  if (!std::filesystem::exists(file)) return Json::object();
-  const Json made = Json::parse(read_file(file), nullptr, false);
-  return made.is_object() ? made : Json::object();
-}
-
 const RunSpec* find_run(const RunPlan& plan, const std::string& arm, const RunSpec& like) {
   for (const RunSpec& run : plan.runs)
     if (run.arm == arm && run.settings.target == like.settings.target && run.settings.seed == like.settings.seed &&
@@ -63,6 +58,7 @@ std::string default_pair(const Study& study, const std::string& arm) {
 void require_finished(const RunSpec& run) {
   require(std::filesystem::exists(run.folder / "DONE"), "{}: isn't finished: finish it with `absorb run` first",
           run.folder.string());
+  require_weights(run.folder, "measuring compensation");
 }
 
 }  // namespace
@@ -92,12 +88,12 @@ std::string arm_label(const RunSpec& run) {
 
 std::vector<std::string> open_measures(const RunSpec& run, const DriftPair& pair, const MeasureRequest& request) {
   require_finished(run);
-  const Json made = read_made(run);
+  const MadeRecord made = read_made(compensation_folder(run.folder));
   std::vector<std::string> open;
   for (const std::string& measure : request.measures) {
     measure_named(measure);
-    if (!std::filesystem::exists(measurement_file(run.folder, measure)) ||
-        made.value(measure, "") != request_hash(run, pair, request, measure))
+    if (!std::filesystem::exists(measurement_file(run.folder, measure)) || !made.measures.contains(measure) ||
+        made.measures.at(measure) != request_hash(run, pair, request, measure))
       open.push_back(measure);
   }
   return open;
@@ -125,9 +121,9 @@ void measure_run(const RunSpec& run, const DriftPair& pair, const MeasureRequest
     measured.seed = run.settings.seed;
     if (about.pairs && !pair.missing.empty()) measured.notes.push_back(pair.missing);
     save_measurement(measurement_file(run.folder, measure), measured);
-    Json made = read_made(run);
-    made[measure] = request_hash(run, pair, request, measure);
-    write_file(compensation_folder(run.folder) / "made.json", made.dump(1) + "\n");
+    MadeRecord made = read_made(compensation_folder(run.folder));
+    made.measures[measure] = request_hash(run, pair, request, measure);
+    write_record(compensation_folder(run.folder) / "made.json", made);
   }
 }
 

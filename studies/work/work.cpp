@@ -1,6 +1,7 @@
 #include "studies/work/work.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "studies/run/deployment.h"
 #include "studies/run/interrupt.h"
@@ -35,9 +36,9 @@ std::vector<ActiveRun> active_runs(const RunPlan& plan) {
       active.push_back(deploying(run));
       continue;
     }
-    const Json p = claim->value("progress", Json::object());
-    active.push_back({run.name(), p.value("step", int64_t{0}), p.value("steps", int64_t{0}), p.value("loss", 0.0),
-                      p.value("tokens_per_sec", 0.0), p.value("seconds_left", 0.0)});
+    const ClaimProgress& p = claim->progress;
+    active.push_back(
+        {run.name(), p.step, p.steps, std::isfinite(p.loss) ? p.loss : 0, p.tokens_per_sec, p.seconds_left});
   }
   return active;
 }

@@ -85,7 +85,7 @@ void write_study(const Path& folder) {
   for (const char* arm : {"learned", "random"}) write_run(folder / (std::string(arm) + ".attention") / "seed-1", arm);
   const CompensationResults compensation = measured();
   write_compensation(folder, compensation);
-  write_results(folder, study, records, analyse(study, records, {"routing gap"}), compensation);
+  write_results(folder, {study, {}, records, analyse(study, records, {"routing gap"}), compensation});
 }
 
 /// The edge that the page has to print first, from the structs themselves.

@@ -148,6 +148,21 @@ TEST(Layers, TheRepositoryKeepsThem) {
   for (const std::string& line : violations(root)) ADD_FAILURE() << line;
 }
 
+// The room itself and all that it may reach through others.
+std::set<std::string> reach(const Layers& layers, const std::string& room) {
+  std::set<std::string> all = {room};
+  for (const std::string& used : layers.at(room)) all.merge(reach(layers, used));
+  return all;
+}
+
+TEST(Layers, WhatReadsFoldersReachesNoModel) {
+  const Layers layers = read_layers(ABSORB_SOURCE_DIR);
+  for (const char* room : {"studies/folder", "studies/bundle", "studies/analysis", "studies/report"})
+    for (const char* model : {"router", "attention", "moe", "transformer", "studies/plan", "studies/run"})
+      EXPECT_FALSE(reach(layers, room).contains(model)) << room << " reaches " << model;
+  EXPECT_TRUE(reach(layers, "studies/run").contains("transformer"));
+}
+
 TEST_F(LayersPlanted, ATreeThatKeepsThemPasses) {
   EXPECT_TRUE(violations(root).empty());
 }

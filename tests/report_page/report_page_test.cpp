@@ -59,7 +59,8 @@ class StudyReportPage : public testing::Test {
     std::filesystem::create_directories(folder_);
     const Study study = synthetic::rich_study();
     const std::vector<RunRecord> records = synthetic::rich_records();
-    page_ = report_page(study, records, synthetic::rich_analysis(study, records), synthetic::compensation());
+    page_ = report_page(
+        {study, synthetic::words(), records, synthetic::rich_analysis(study, records), synthetic::compensation()});
   }
   void TearDown() override {
     if (!folder_.empty()) std::filesystem::remove_all(folder_);

@@ -20,8 +20,8 @@ inline bool routes(const RunRecord& record, const std::string& kind) {
 }
 
 /// The record under `key`, `cost` nats above its own loss.
-inline DeploymentRecord& deploy(RunRecord& record, const std::string& deployment, const std::string& key, double cost) {
-  DeploymentRecord& out = record.deployments[key];
+inline DeployedRecord& deploy(RunRecord& record, const std::string& deployment, const std::string& key, double cost) {
+  DeployedRecord& out = record.deployments[key];
   out.deployment = deployment;
   out.closed = record.val_loss + cost;
   out.open = out.compounding = std::numeric_limits<double>::quiet_NaN();
@@ -36,7 +36,7 @@ inline DeploymentRecord& deploy(RunRecord& record, const std::string& deployment
 inline void add_deployments(RunRecord& record, const std::vector<std::string>& arms, int64_t layers, double number) {
   const double cost =
       (record.arm == "learned" ? 0.21 : 0.05) * (record.target == "moe" ? 1.6 : 1) + 0.01 * wave(number);
-  DeploymentRecord& hard = deploy(record, "hard", "hard", cost);
+  DeployedRecord& hard = deploy(record, "hard", "hard", cost);
   hard.open = record.val_loss + 0.7 * cost;
   hard.compounding = 1 / 0.7;
   for (int64_t r = 0; r <= layers; ++r) {

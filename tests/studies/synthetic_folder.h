@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "core/safetensors.h"
+#include "studies/folder/records/cell.h"
+#include "studies/folder/records/provenance.h"
 #include "tests/studies/synthetic.h"
 
 namespace absorb::synthetic {
@@ -24,20 +26,12 @@ inline void write_run(const RunRecord& record, const Json& settings) {
     write_file(record.folder / file, json.dump(2) + '\n');
   };
   write("settings.json", settings);
-  write("cell.json", {{"arm", record.arm}, {"cell", record.cell}});
-  write("run.json", record.provenance.is_object() ? record.provenance : Json::object());
-  const ParameterCounts& p = record.parameters;
-  write("result.json", {{"val_loss", record.val_loss},
-                        {"top_k", record.top_k},
-                        {"evaluations", record.evaluations},
-                        {"health", Json::array()},
-                        {"parameters",
-                         {{"unique", p.unique},
-                          {"untied", p.untied},
-                          {"non_embedding", p.non_embedding},
-                          {"module", p.module},
-                          {"router", p.router},
-                          {"trained", p.trained}}}});
+  ProvenanceRecord blank;
+  write_record(record.folder / "cell.json", CellRecord{record.arm, record.cell, "synthetic"});
+  Json provenance = write_record_fields(detail::list_of(blank));
+  if (record.provenance.is_object()) provenance.update(record.provenance);
+  write("run.json", provenance);
+  write_record(record.folder / "result.json", static_cast<const ResultRecord&>(record));
   write_safetensors(record.folder / "documents.safetensors", {{"document", column(record.documents, at::kLong)},
                                                               {"loss_sum", column(record.document_losses, at::kDouble)},
                                                               {"tokens", column(record.document_tokens, at::kLong)}});

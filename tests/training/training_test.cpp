@@ -137,6 +137,37 @@ TEST(TrainingCheckpoint, ABrokenOneIsNamedAndTheOneBeforeItUsed) {
   EXPECT_NE(complaint.find("step-00000023/model.safetensors"), std::string::npos) << complaint;
 }
 
+TEST(TrainingCheckpoint, OneWhoseRecordIsDamagedIsNamedAndTheOneBeforeItUsed) {
+  const Folder folder;
+  Setting s;
+  s.train_in(folder.path, 23);
+  const Path record = folder.path / "checkpoints" / "step-00000023" / "checkpoint.json";
+  for (const char* damage :
+       {"{}", "[]", "{\"step\": 23", "{\"step\": \"23\", \"hashes\": {}}", "{\"step\": 23, \"hashes\": []}"}) {
+    write_file(record, damage);
+    std::string complaint;
+    const Checkpoint found = read_checkpoint(folder.path, [&](const std::string& line) { complaint = line; });
+    EXPECT_EQ(found.step, 20) << damage;
+    EXPECT_NE(complaint.find("step-00000023/checkpoint.json"), std::string::npos) << complaint;
+  }
+}
+
+TEST(TrainingLoop, ResumesBeforeADamagedLineOfMetrics) {
+  const Folder whole, damaged;
+  Setting a, b, c;
+  a.train_in(whole.path);
+  b.train_in(damaged.path, 23);
+  const Path file = damaged.path / "metrics.jsonl";
+  std::string text = read_file(file);
+  const std::size_t line = text.find("\"step\":22");
+  ASSERT_NE(line, std::string::npos);
+  write_file(file, text.replace(line, 9, "\"stop\":22"));
+  EXPECT_EQ(whole_steps(file), 20);
+  c.train_in(damaged.path);
+  EXPECT_EQ(read_file(file), read_file(whole.path / "metrics.jsonl"));
+  EXPECT_TRUE(at::equal(a.parameters.flat(), c.parameters.flat()));
+}
+
 TEST(TrainingCheckpoint, KeepsTheTwoNewest) {
   const Folder folder;
   Setting s;

@@ -41,6 +41,13 @@ Csv& Csv::cell(bool value) {
   return cell(std::string(value ? "true" : "false"));
 }
 
+Csv& Csv::cell(const Json& value) {
+  if (value.is_boolean()) return cell(value.get<bool>());
+  if (value.is_number_integer()) return cell(value.get<int64_t>());
+  if (value.is_number()) return cell(value.get<double>());
+  return cell(value.is_string() ? value.get<std::string>() : std::string());
+}
+
 void Csv::end() {
   check(cells_ == columns_, "[Csv] {} columns but {} cells", columns_, cells_);
   text_ += "\r\n";

@@ -1,9 +1,10 @@
 // Tidy tables for pandas or R, as RFC 4180 has them: a header, CRLF, quotes only where needed, full precision.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
+
+#include "core/settings.h"
 
 namespace absorb {
 
@@ -15,6 +16,8 @@ class Csv {
   Csv& cell(double value);
   Csv& cell(int64_t value);
   Csv& cell(bool value);
+  /// Null is an empty cell.
+  Csv& cell(const Json& value);
   Csv& cell(const char* value) { return cell(std::string(value)); }
   /// Ends the row; InternalError unless it has as many cells as the header.
   void end();

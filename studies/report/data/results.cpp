@@ -5,6 +5,7 @@
 
 #include "studies/analysis/groups.h"
 #include "studies/analysis/wording.h"
+#include "studies/report/data/derived.h"
 #include "studies/report/data/json_values.h"
 #include "studies/report/page/page.h"
 
@@ -17,43 +18,12 @@ Json values(const std::vector<double>& numbers) {
   return out;
 }
 
-Json of_site(const SiteHealth& site) {
-  return {{"site", site.site},
-          {"load_imbalance", value(site.load_imbalance)},
-          {"router_entropy", value(site.entropy)},
-          {"dead_choices", value(site.dead_choices)},
-          {"density", value(site.density)},
-          {"margin", value(site.margin)},
-          {"saturation", value(site.saturation)},
-          {"score_mean", value(site.score_mean)},
-          {"score_sd", value(site.score_sd)}};
-}
-
-Json of_parameters(const ParameterCounts& counts) {
-  return {{"unique", counts.unique}, {"untied", counts.untied}, {"non_embedding", counts.non_embedding},
-          {"module", counts.module}, {"router", counts.router}, {"trained", counts.trained}};
-}
-
+// What its folder's records hold, under their published names, and what follows from it.
 Json of_run(const RunRecord& run) {
-  Json out = {{"arm", run.arm}, {"target", run.target}, {"seed", run.seed}, {"cell", run.cell}, {"state", run.state}};
+  Json out = published(static_cast<const ResultRecord&>(run));
+  out.update({{"arm", run.arm}, {"target", run.target}, {"seed", run.seed}, {"cell", run.cell}, {"state", run.state}});
   out["failure"] = run.failure.empty() ? Json(nullptr) : Json(run.failure);
-  out["val_loss"] = value(run.val_loss);
-  out["ppl"] = value(std::exp(run.val_loss));
-  out["bpb"] = value(run.bits_per_byte);
-  out["test_loss"] = value(run.test_loss);
-  out["evaluations"] = Json::object();
-  for (const auto& [deployment, loss] : run.evaluations) out["evaluations"][deployment] = value(loss);
-  out["swap_cost"] = value(deployment_cost(run, "swap"));
-  out["parameters"] = of_parameters(run.parameters);
-  out["flops_per_token"] = value(run.flops_per_token);
-  out["tokens_per_sec"] = value(run.tokens_per_sec);
-  out["seconds"] = value(run.seconds);
-  out["router_displacement"] = value(run.router_displacement);
-  out["top_k"] = run.top_k;
-  out["mass_top_k"] = value(run.mass_top_k);
-  out["mass_uniform"] = value(run.mass_uniform);
-  out["health"] = Json::array();
-  for (const SiteHealth& site : run.health) out["health"].push_back(of_site(site));
+  for (const DerivedNumber& number : derived_numbers()) out[number.name] = value(number.of(run));
   return out;
 }
 
@@ -153,12 +123,7 @@ Json of_dose(const DoseResult& row) {
 
 Json of_deployment(const DeploymentSummary& row) {
   Json agreement = Json::object();
-  for (const auto& [kind, a] : row.agreement)
-    agreement[kind] = {{"f1", value(a.f1)},
-                       {"jaccard", value(a.jaccard)},
-                       {"retained_mass", value(a.retained_mass)},
-                       {"oracle_mass", value(a.oracle_mass)},
-                       {"density", value(a.density)}};
+  for (const auto& [kind, mean] : row.agreement) agreement[kind] = published(mean);
   Json hardening = Json::array();
   for (const Summary& loss : row.hardening) hardening.push_back(value(loss));
   return {{"name", row.deployment},
@@ -201,20 +166,20 @@ Json results_json(const Study& study, const std::vector<RunRecord>& records, con
   return out;
 }
 
-void write_results(const Path& folder, const Study& study, const std::vector<RunRecord>& records,
-                   const StudyAnalysis& analysis, const CompensationResults& compensation) {
+void write_results(const Path& folder, const StudyReport& report) {
   const auto replace = Json::error_handler_t::replace;  // an argument or a path may be no UTF-8
-  Json results = results_json(study, records, analysis);
-  if (!compensation.empty()) results["compensation"] = compensation_json(compensation);
+  const std::vector<RunRecord>& records = report.records;
+  Json results = results_json(report.study, records, report.analysis);
+  if (!report.compensation.empty()) results["compensation"] = compensation_json(report.compensation);
   write_file(folder / "results.json", results.dump(2, ' ', false, replace) + "\n");
   write_file(folder / "runs.csv", runs_csv(records));
   write_file(folder / "evals.csv", evals_csv(records));
-  write_file(folder / "contrasts.csv", contrasts_csv(analysis));
+  write_file(folder / "contrasts.csv", contrasts_csv(report.analysis));
   write_file(folder / "deployments.csv", deployments_csv(records));
-  write_file(folder / "report.html", report_page(study, records, analysis, compensation));
-  if (compensation.empty()) return;
+  write_file(folder / "report.html", report_page(report));
+  if (report.compensation.empty()) return;
   std::ostringstream edges;
-  graph_of(compensation.measurements).write_csv(edges);
+  graph_of(report.compensation.measurements).write_csv(edges);
   write_file(folder / "compensation.csv", edges.str());
 }
 

@@ -3,11 +3,7 @@
 // an empty cell.
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "studies/analysis/analysis.h"
-#include "studies/analysis/compensation_results.h"
+#include "studies/report/study_report.h"
 
 namespace absorb {
 
@@ -31,7 +27,6 @@ std::string deployments_csv(const std::vector<RunRecord>& records);
 
 /// Writes all six into `folder`, and compensation.csv (every edge) where something was measured. UserError when it
 /// can't be written.
-void write_results(const Path& folder, const Study& study, const std::vector<RunRecord>& records,
-                   const StudyAnalysis& analysis, const CompensationResults& compensation = {});
+void write_results(const Path& folder, const StudyReport& report);
 
 }  // namespace absorb

@@ -5,6 +5,8 @@
 #include "studies/analysis/groups.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/data/csv.h"
+#include "studies/report/data/derived.h"
+#include "studies/report/data/json_values.h"
 #include "studies/report/data/results.h"
 
 namespace absorb {
@@ -36,6 +38,28 @@ void add_interval(Csv& csv, const std::optional<Interval>& interval) {
   csv.cell(interval ? interval->low : nan).cell(interval ? interval->high : nan);
 }
 
+using Columns = std::vector<std::pair<std::string, Json>>;
+
+// Of result.json in the order of its list, and what follows from it where it belongs.
+Columns run_columns(const RunRecord& run) {
+  Columns out;
+  const auto add = [&](const auto& self, const std::string& name, Json cell) -> void {
+    out.emplace_back(name, std::move(cell));
+    for (const DerivedNumber& number : derived_numbers())
+      if (number.after == name) self(self, number.name, value(number.of(run)));
+  };
+  for (auto& [name, cell] : columns(static_cast<const ResultRecord&>(run))) add(add, name, std::move(cell));
+  return out;
+}
+
+// The columns of a record that hold numbers.
+template <class S>
+Columns numbers_of(const S& record) {
+  Columns out = columns(record);
+  std::erase_if(out, [](const auto& column) { return column.second.is_string(); });
+  return out;
+}
+
 void add_evaluation(Csv& csv, const std::vector<std::string>& axes, const RunRecord& run, const std::string& phase,
                     const std::string& deployment, const CurvePoint& point) {
   csv.cell(run.arm).cell(run.target);
@@ -48,37 +72,17 @@ void add_evaluation(Csv& csv, const std::vector<std::string>& axes, const RunRec
 
 std::string runs_csv(const std::vector<RunRecord>& records) {
   const std::vector<std::string> axes = axes_of(records);
-  Csv csv(header({"arm", "target"}, axes,
-                 {"seed",
-                  "state",
-                  "failure",
-                  "val_loss",
-                  "ppl",
-                  "bpb",
-                  "test_loss",
-                  "swap_cost",
-                  "parameters_unique",
-                  "parameters_untied",
-                  "parameters_non_embedding",
-                  "parameters_module",
-                  "parameters_router",
-                  "parameters_trained",
-                  "flops_per_token",
-                  "tokens_per_sec",
-                  "seconds",
-                  "router_displacement",
-                  "top_k",
-                  "mass_top_k",
-                  "mass_uniform"}));
+  Csv csv(header({"arm", "target"}, axes, [] {
+    std::vector<std::string> names = {"seed", "state", "failure"};
+    for (const auto& [name, value] : run_columns({})) names.push_back(name);
+    return names;
+  }()));
   for (const RunRecord& run : records) {
     csv.cell(run.arm).cell(run.target);
     add_cell(csv, axes, run.cell);
-    csv.cell(run.seed).cell(run.state).cell(run.failure).cell(run.val_loss).cell(std::exp(run.val_loss));
-    csv.cell(run.bits_per_byte).cell(run.test_loss).cell(deployment_cost(run, "swap"));
-    const ParameterCounts& counts = run.parameters;
-    csv.cell(counts.unique).cell(counts.untied).cell(counts.non_embedding).cell(counts.module).cell(counts.router);
-    csv.cell(counts.trained).cell(run.flops_per_token).cell(run.tokens_per_sec).cell(run.seconds);
-    csv.cell(run.router_displacement).cell(run.top_k).cell(run.mass_top_k).cell(run.mass_uniform).end();
+    csv.cell(run.seed).cell(run.state).cell(run.failure);
+    for (const auto& [name, value] : run_columns(run)) csv.cell(value);
+    csv.end();
   }
   return csv.text();
 }
@@ -149,19 +153,25 @@ std::string contrasts_csv(const StudyAnalysis& analysis) {
 
 std::string deployments_csv(const std::vector<RunRecord>& records) {
   const std::vector<std::string> axes = axes_of(records);
-  Csv csv(header({"arm", "target"}, axes,
-                 {"seed", "deployment", "key", "native_loss", "closed_loss", "open_loss", "compounding", "kind", "f1",
-                  "jaccard", "retained_mass", "oracle_mass", "density"}));
+  Csv csv(header({"arm", "target"}, axes, [] {
+    std::vector<std::string> names = {"seed", "deployment", "key", "native_loss"};
+    for (const auto& [name, value] : numbers_of(DeploymentRecord{})) names.push_back(name);
+    names.emplace_back("kind");
+    for (const auto& [name, value] : numbers_of(AgreementRecord{})) names.push_back(name);
+    return names;
+  }()));
   for (const RunRecord& run : records)
-    for (const auto& [key, d] : run.deployments) {
-      auto agreement = d.agreement;
+    for (const auto& [key, deployed] : run.deployments) {
+      auto agreement = deployed.agreement;
       if (agreement.empty()) agreement[""] = {nan, nan, nan, nan, nan};
-      for (const auto& [kind, a] : agreement) {
+      for (const auto& [kind, record] : agreement) {
         csv.cell(run.arm).cell(run.target);
         add_cell(csv, axes, run.cell);
-        csv.cell(run.seed).cell(d.deployment).cell(key).cell(run.val_loss).cell(d.closed).cell(d.open);
-        csv.cell(d.compounding).cell(kind).cell(a.f1).cell(a.jaccard).cell(a.retained_mass).cell(a.oracle_mass);
-        csv.cell(a.density).end();
+        csv.cell(run.seed).cell(deployed.deployment).cell(key).cell(run.val_loss);
+        for (const auto& [name, value] : numbers_of(static_cast<const DeploymentRecord&>(deployed))) csv.cell(value);
+        csv.cell(kind);
+        for (const auto& [name, value] : numbers_of(record)) csv.cell(value);
+        csv.end();
       }
     }
   return csv.text();

@@ -5,26 +5,13 @@
 #include "studies/analysis/wording.h"
 #include "studies/report/page/html.h"
 #include "studies/report/page/parts.h"
-#include "training/data/source.h"
-#include "training/settings.h"
-#include "transformer/model.h"
 
 namespace absorb::report {
 namespace {
 
-// A report needs no type compiled in: of a plug-in's data set it names the type.
-std::string data_sentence(const Settings& table) {
-  const Json& type = table.value().value("type", Json("text"));
-  const std::vector<std::string> known = data_sources().names();
-  if (!type.is_string() || std::find(known.begin(), known.end(), type) == known.end())
-    return fmt::format("The data set is of type {}.", type.dump());
-  return make_source(read_data(table))->sentence();
-}
-
-std::string model_sentence(const Material& material, const ModelSettings& model) {
-  std::string out = fmt::format(
-      "All arms share a pre-LayerNorm transformer of {} layers, width {}, {} heads and a context of {} tokens",
-      model.layers, model.width, model.heads, model.context);
+/// What was matched is the study's, how large the dense model is its runs'.
+std::string model_sentence(const Material& material) {
+  std::string out = material.methods.model;
   const RunGroup* dense = find_group(material.groups, "dense", "dense", {});
   if (dense != nullptr && !dense->done.empty())
     out += fmt::format(" ({} parameters as the dense model)",
@@ -33,25 +20,6 @@ std::string model_sentence(const Material& material, const ModelSettings& model)
   if (match == "parameters") out += "; targets were matched to it in total parameters";
   if (match == "active_flops") out += "; targets were matched to it in active forward operations per token";
   return out + ".";
-}
-
-std::string training_sentence(const TrainingSettings& training, int64_t context) {
-  std::string schedule = training.schedule;
-  if (schedule == "cosine")
-    schedule =
-        training.final_ratio == 0 ? "a cosine to 0" : fmt::format("a cosine to {:g} of it", training.final_ratio);
-  else if (training.decay > 0)
-    schedule = fmt::format("a constant rate and {} steps of linear decay", training.decay);
-  else
-    schedule = "a constant rate";
-  return fmt::format(
-      "Each run took {} steps of {} x {} tokens ({} in all) with AdamW ({:g}, {:g}), peak rate {:g} after {} warm-up "
-      "steps "
-      "and {}, weight decay {:g}{}.",
-      count(static_cast<double>(training.steps)), training.batch, context,
-      count(static_cast<double>(training.steps * training.batch * context)), training.beta1, training.beta2,
-      training.learning_rate, training.warmup, schedule, training.weight_decay,
-      training.clip > 0 ? fmt::format(" and the gradient's norm clipped at {:g}", training.clip) : "");
 }
 
 /// "routing.frozen = true", for every value that an arm overrides.
@@ -131,12 +99,9 @@ std::string tests_sentence(const StudyAnalysis& analysis) {
 }  // namespace
 
 std::string methods(const Material& material) {
-  const Settings& base = material.study.base;
-  const auto model = read_settings<ModelSettings>(base.table("model"));
-  const auto training = read_settings<TrainingSettings>(base.table("training"));
   const auto paragraph = [](const std::string& text) { return "<p>" + typeset(text) + "</p>\n"; };
-  return paragraph(data_sentence(base.table("data")) + " " + model_sentence(material, model) + " " +
-                   training_sentence(training, model.context)) +
+  const MethodsWords& words = material.methods;
+  return paragraph(words.data + " " + model_sentence(material) + " " + words.training) +
          paragraph(pairs_sentence(material.study) + " " + arms_sentence(material.study)) +
          (material.study.deployments.empty() ? "" : paragraph(deployments_sentence(material.study))) +
          paragraph(tests_sentence(material.analysis));

@@ -109,11 +109,10 @@ std::string runs(const Material& material) {
 }  // namespace
 }  // namespace report
 
-std::string report_page(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis,
-                        const CompensationResults& compensation_of_runs) {
+std::string report_page(const StudyReport& all) {
   using namespace report;
-  const std::vector<RunGroup> groups = group_runs(study, records);
-  const Material material{study, records, analysis, groups, compensation_of_runs};
+  const std::vector<RunGroup> groups = group_runs(all.study, all.records);
+  const Material material{all.study, all.methods, all.records, all.analysis, groups, all.compensation};
   return head(material) + report::header(material) + "<main>\n" + section("answers", "Answers", answers(material)) +
          section("gaps", "Gaps", forest(material) + contrast_tables(material)) +
          section("losses", "Losses", curves(material) + arm_table(material)) +

@@ -3,16 +3,11 @@
 // the page's own policy forbids any other.
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "studies/analysis/analysis.h"
-#include "studies/analysis/compensation_results.h"
+#include "studies/report/study_report.h"
 
 namespace absorb {
 
 /// The whole page, at most 5 MB for studies of up to hundreds of runs.
-std::string report_page(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis,
-                        const CompensationResults& compensation = {});
+std::string report_page(const StudyReport& report);
 
 }  // namespace absorb

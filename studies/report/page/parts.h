@@ -13,6 +13,7 @@ namespace absorb::report {
 /// One page's material.
 struct Material {
   const Study& study;
+  const MethodsWords& methods;
   const std::vector<RunRecord>& records;
   const StudyAnalysis& analysis;
   const std::vector<RunGroup>& groups;

@@ -17,10 +17,7 @@ void require_done(const RunRecord& run) {
 }
 
 Json settings_of(const RunRecord& run) {
-  const Path file = run.folder / "settings.json";
-  Json settings = Json::parse(read_file(file), nullptr, false);
-  require(settings.is_object(), "{}: is no JSON", file.string());
-  return settings;
+  return read_record_json(run.folder / "settings.json");
 }
 
 std::string listed(const std::string& title, const std::vector<std::string>& lines) {

@@ -24,7 +24,7 @@ namespace {
 std::string page(const CompensationResults& compensation) {
   const Study study = synthetic::small_study();
   const std::vector<RunRecord> records = synthetic::small_records();
-  return report_page(study, records, analyse(study, records, {}), compensation);
+  return report_page({study, {}, records, analyse(study, records, {}), compensation});
 }
 
 std::vector<std::string> matches(const std::string& text, const std::string& pattern) {

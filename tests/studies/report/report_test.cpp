@@ -14,7 +14,7 @@ namespace absorb {
 namespace {
 
 std::string page(const Study& study, const std::vector<RunRecord>& records) {
-  return report_page(study, records, synthetic::rich_analysis(study, records));
+  return report_page({study, synthetic::words(), records, synthetic::rich_analysis(study, records), {}});
 }
 
 size_t occurrences(const std::string& text, const std::string& part) {
@@ -102,7 +102,7 @@ TEST(StudiesReport, HeatMapSquaresShowTheirCosts) {
   const Study study = synthetic::rich_study();
   const std::vector<RunRecord> records = synthetic::rich_records();
   const StudyAnalysis analysis = synthetic::rich_analysis(study, records);
-  const std::string svg = svg_of(report_page(study, records, analysis), "transplant0");
+  const std::string svg = svg_of(report_page({study, {}, records, analysis, {}}), "transplant0");
   std::vector<std::string> costs;
   for (const DeploymentSummary& row : analysis.deployments)  // by arm, then by key: learned, random, random2
     if (row.target == "attention" && row.deployment == "transplant")
@@ -127,7 +127,7 @@ TEST(StudiesReport, DosesSayTheirSlopes) {
   const Study study = synthetic::rich_study();
   const std::vector<RunRecord> records = synthetic::rich_records();
   const StudyAnalysis analysis = synthetic::rich_analysis(study, records);
-  const std::string html = report_page(study, records, analysis);
+  const std::string html = report_page({study, {}, records, analysis, {}});
   ASSERT_FALSE(analysis.doses.empty());
   for (const DoseResult& row : analysis.doses) {
     const std::string slope = report::typeset(signed_number(row.slope) + " " + bracketed(row.ci95));
@@ -150,7 +150,7 @@ TEST(StudiesReport, GradientsThatAreExactlyZeroAreNamed) {
 TEST(StudiesReport, NoSectionWithoutItsData) {
   const Study study = synthetic::small_study();
   const std::vector<RunRecord> records = synthetic::small_records();
-  const std::string html = report_page(study, records, analyse(study, records, {}));
+  const std::string html = report_page({study, {}, records, analyse(study, records, {}), {}});
   for (const char* id : {"doses", "deployments", "gradients"})
     EXPECT_EQ(html.find(std::string("<section id=\"") + id), std::string::npos) << id;
 }
@@ -171,7 +171,7 @@ TEST(StudiesReport, ManyDeploymentsStayBelowFiveMegabytes) {
         const auto number = static_cast<double>(records.size());
         synthetic::dress(record, number);
         synthetic::add_deployments(record, arms, 12, number);
-        const DeploymentRecord hard = record.deployments["hard"];
+        const DeployedRecord hard = record.deployments["hard"];
         for (int i = 1; i <= 20; ++i)
           (record.deployments["hard" + std::to_string(i)] = hard).deployment = "hard" + std::to_string(i);
         synthetic::add_accounts(record, 50, number);
@@ -179,7 +179,7 @@ TEST(StudiesReport, ManyDeploymentsStayBelowFiveMegabytes) {
       }
   const StudyAnalysis analysis = analyse(study, records, {});
   EXPECT_EQ(analysis.deployments.size(), 30u * arms.size() * 3);
-  const std::string html = report_page(study, records, analysis);
+  const std::string html = report_page({study, {}, records, analysis, {}});
   EXPECT_LT(html.size(), 5'000'000u);
   for (const char* summary :
        {"Costs of every deployment", "Table of every deployment", "Partial hardening of the other"})

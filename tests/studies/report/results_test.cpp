@@ -105,7 +105,7 @@ TEST_F(StudiesResults, TablesAreTidyWithAColumnForEachAxis) {
 TEST_F(StudiesResults, WritesSixWholeFiles) {
   const Path folder = std::filesystem::temp_directory_path() / fmt::format("absorb-results-{}", ::getpid());
   std::filesystem::create_directories(folder);
-  write_results(folder, study, records, analysis);
+  write_results(folder, {study, {}, records, analysis, {}});
   EXPECT_EQ(Json::parse(read_file(folder / "results.json")).at("runs").size(), 25u);
   EXPECT_EQ(lines_of(read_file(folder / "runs.csv")).size(), 26u);
   size_t files = 0;
