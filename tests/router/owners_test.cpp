@@ -76,7 +76,7 @@ std::vector<std::string> offences(const fs::path& root) {
   std::set<std::string> words = registered_names();
   words.merge(choices_of_settings());
   std::vector<std::string> found;
-  for (const char* room : {"router", "attention", "moe", "transformer", "training", "compensation", "studies"}) {
+  for (const char* room : {"router", "attention", "moe", "transformer", "compensation", "studies"}) {
     if (!fs::is_directory(root / room)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(root / room)) {
       const std::string file = fs::relative(entry.path(), root), extension = entry.path().extension();

@@ -22,7 +22,7 @@ std::vector<CorpusFile> corpus_files(const TextSettings& data) {
   if (!data.corpus.empty()) return {{data.corpus}};
   std::vector<CorpusFile> list;
   for (int split = 0; split < 3; ++split)
-    if (const auto& path = data.paths()[static_cast<std::size_t>(split)]; !path.empty()) list.push_back({path, split});
+    if (const auto path = data.paths()[static_cast<std::size_t>(split)]; !path.empty()) list.push_back({path, split});
   return list;
 }
 
