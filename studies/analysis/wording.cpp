@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "studies/analysis/groups.h"
-#include "studies/folder/digits.h"
+#include "core/digits.h"
 
 namespace absorb {
 namespace {

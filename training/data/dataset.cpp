@@ -26,11 +26,4 @@ std::shared_ptr<const Dataset> make_dataset(const DataSettings& data, int64_t co
   return make_source(data)->open(context, seed);
 }
 
-std::string in_thousands(int64_t number) {
-  std::string text = std::to_string(number);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3)
-    text.insert(static_cast<std::size_t>(at), 1, ',');
-  return text;
-}
-
 }  // namespace absorb

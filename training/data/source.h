@@ -37,7 +37,4 @@ DataSources& data_sources();
 
 std::shared_ptr<const DataSource> make_source(const DataSettings& data);
 
-/// "4,096"
-std::string in_thousands(int64_t number);
-
 }  // namespace absorb

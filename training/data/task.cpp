@@ -1,5 +1,7 @@
 #include "training/data/task.h"
 
+#include "core/digits.h"
+
 #include <fmt/format.h>
 #include <torch/types.h>
 
@@ -60,7 +62,7 @@ void require_context(const Dataset& task, const std::string& name, int64_t conte
 
 std::string task_sentence(const std::string& name, int64_t sequences) {
   return fmt::format("The data are the synthetic task \"{}\", with {} held-out sequences each for validation and test.",
-                     name, in_thousands(sequences));
+                     name, grouped(sequences));
 }
 
 void values_field(Fields& list, int64_t& values) {

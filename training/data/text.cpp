@@ -1,5 +1,7 @@
 #include "training/data/text.h"
 
+#include "core/digits.h"
+
 #include "core/error.h"
 #include "training/data/bpe_files.h"
 #include "training/data/token_dataset.h"
@@ -12,7 +14,7 @@ namespace {
 std::string words_for(const TextSettings& data) {
   if (data.tokens == "bpe")
     return fmt::format("text read as {} tokens of a byte pair encoding that was learned from its training split",
-                       in_thousands(data.vocabulary));
+                       grouped(data.vocabulary));
   if (data.tokens == "gpt2")
     return fmt::format("text read as tokens of the byte pair encoding in {}", Path(data.tokeniser).filename().string());
   return fmt::format("text read as {}", data.tokens);

@@ -1,4 +1,4 @@
-// Whole numbers as people read them, for the sentences of a plan and for the report.
+// Whole numbers as people read them.
 #pragma once
 
 #include <cstdint>
