@@ -1,10 +1,9 @@
 #include "training/data/task.h"
 
-#include "core/digits.h"
-
 #include <fmt/format.h>
 #include <torch/types.h>
 
+#include "core/digits.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "training/data/rows.h"

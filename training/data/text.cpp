@@ -1,7 +1,6 @@
 #include "training/data/text.h"
 
 #include "core/digits.h"
-
 #include "core/error.h"
 #include "training/data/bpe_files.h"
 #include "training/data/token_dataset.h"
