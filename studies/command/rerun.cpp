@@ -8,6 +8,7 @@
 #include "studies/bundle/bundle.h"
 #include "studies/command/summary.h"
 #include "studies/folder/paths.h"
+#include "studies/folder/records/provenance.h"
 #include "studies/run/runner.h"
 
 namespace absorb {
