@@ -17,11 +17,8 @@ namespace {
 
 /// The measurements of one run, and of the files that can't be read the reasons.
 void read_folder(const RunRecord& record, std::vector<Measurement>& measurements, std::vector<std::string>& notes) {
-  const Path folder = compensation_folder(record.folder);
-  if (!std::filesystem::is_directory(folder)) return;
-  for (const std::string& measure : measure_names()) {
+  for (const std::string& measure : measured_in(record.folder)) {
     const Path file = measurement_file(record.folder, measure);
-    if (!std::filesystem::exists(file)) continue;
     try {
       Measurement measurement = load_measurement(file);
       measurement.arm = record.arm;
@@ -51,6 +48,22 @@ std::pair<std::string, Cell> chosen(const std::vector<std::pair<std::string, Cel
 }
 
 }  // namespace
+
+std::vector<std::string> measured_in(const Path& run) {
+  std::vector<std::string> known = measure_names(), others;
+  const auto is_known = [&known](const std::string& name) { return std::ranges::find(known, name) != known.end(); };
+  if (std::filesystem::is_directory(compensation_folder(run)))
+    for (const auto& entry : std::filesystem::directory_iterator(compensation_folder(run))) {
+      const std::string name = entry.path().stem().string();
+      if (entry.path().extension() == ".json" && name != "made" && name != "claim" && !is_known(name))
+        others.push_back(name);
+    }
+  std::erase_if(known,
+                [&run](const std::string& name) { return !std::filesystem::exists(measurement_file(run, name)); });
+  std::ranges::sort(others);
+  known.insert(known.end(), others.begin(), others.end());
+  return known;
+}
 
 CompensationResults compensation_results(std::vector<Measurement> measurements) {
   CompensationResults results;

@@ -26,6 +26,10 @@ struct CompensationResults {
   bool empty() const { return measurements.empty(); }
 };
 
+/// What a run was measured to have, by the files in its folder: measures that this program knows in their order, then
+/// others, which plug-ins have made.
+std::vector<std::string> measured_in(const Path& run);
+
 /// Reads <run folder>/compensation/*.json of the records. `arm` empty: "learned" if it was measured, else the first
 /// that was. Empty results where nothing was. A damaged file is no error: it is named in the notes.
 CompensationResults collect_compensation(const std::vector<RunRecord>& records, const std::string& arm = "");

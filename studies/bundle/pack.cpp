@@ -44,6 +44,9 @@ Items items_of(const Path& folder, const PlanRecord& plan, const PackOptions& op
   Items items;
   for (const char* name : {"study.toml", "analysis.lock"})
     if (fs::exists(folder / name)) items[name] = {folder / name, {}};
+  if (fs::is_directory(folder / "plugins"))  // which study.toml names
+    for (const auto& entry : fs::directory_iterator(folder / "plugins"))
+      if (entry.path().extension() == ".so") items["plugins/" + entry.path().filename().string()] = {entry.path(), {}};
   items["plan.json"] = {{}, record_text(plan)};  // a folder of format 0 has none
   for (const PlannedRun& run : plan.runs)
     if (is_closed(folder / run.folder)) add_run(folder, run.folder, options, items);

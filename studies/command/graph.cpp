@@ -4,8 +4,8 @@
 #include <set>
 
 #include "compensation/graph/queries/queries.h"
-#include "compensation/measures/measures.h"
 #include "core/error.h"
+#include "studies/analysis/compensation_results.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/folder/paths.h"
@@ -59,9 +59,8 @@ CompensationGraph graph_in(const Path& from) {
   if (std::filesystem::is_regular_file(from)) return CompensationGraph::from_json(read_file(from), from.string());
   std::vector<Measurement> measurements;
   for (const PlannedRun& run : planned_in(from).runs)
-    for (const std::string& measure : measure_names())
-      if (const Path file = measurement_file(from / run.folder, measure); std::filesystem::exists(file))
-        measurements.push_back(load_measurement(file));
+    for (const std::string& measure : measured_in(from / run.folder))
+      measurements.push_back(load_measurement(measurement_file(from / run.folder, measure)));
   require(!measurements.empty(), "{}: nothing was measured yet: run `absorb compensate {}` first", from.string(),
           from.string());
   return graph_of(measurements);
