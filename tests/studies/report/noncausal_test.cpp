@@ -34,7 +34,8 @@ TEST(StudiesNoncausal, StandsAboveTableAndPage) {
   study.arms[0].overrides = Settings::from_text("routing.moe.allow_noncausal = true", "test");
   const std::vector<RunRecord> records = synthetic::small_records();
   const StudyAnalysis analysis = analyse(study, records, {});
-  const std::string text = print_table(study, records, analysis), html = report_page(study, records, analysis, {});
+  const std::string text = print_table(study, records, analysis),
+                    html = report_page({study, {}, records, analysis, {}});
   const std::string note = "NOTE: not causal: arm learned (experts).";
   EXPECT_LT(text.find(note), text.find("ARMS")) << text;
   EXPECT_LT(html.find(note), html.find("</header>"));
