@@ -179,7 +179,8 @@ std::vector<std::pair<std::string, Json>> columns(S value) {
 template <class S>
 std::map<std::string, std::string> metadata(S value) {
   std::map<std::string, std::string> out = {{"format", std::to_string(folder_format)}};
-  for (const auto& [key, word] : write_record_fields(detail::list_of(value)).items()) out[key] = word;
+  const Json words = write_record_fields(detail::list_of(value));
+  for (const auto& [key, word] : words.items()) out[key] = word.template get<std::string>();
   return out;
 }
 
