@@ -187,7 +187,7 @@ class FaultySelection final : public Selection {
   SelectionCost cost(const RoutingTask& task) const override {
     SelectionCost cost = cost_of_all(task);
     if (slip_ != Slip::ignores_budget && slip_ != Slip::competes && slip_ != Slip::states_all)
-      cost.active = static_cast<double>(k_);
+      cost.active = std::min(cost.active, static_cast<double>(k_));
     return cost;
   }
   bool reaches_router() const override { return slip_ != Slip::denies_reach; }
