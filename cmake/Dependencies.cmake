@@ -12,6 +12,7 @@ find_library(ABSORB_ARCHIVE NAMES libarchive.a REQUIRED)
 find_library(ABSORB_ZSTD NAMES libzstd.a REQUIRED)
 find_path(ABSORB_TOML NAMES toml++/toml.h REQUIRED)
 find_path(ABSORB_CLI11 NAMES CLI/CLI.hpp REQUIRED)
+find_path(ABSORB_SPDLOG NAMES spdlog/logger.h REQUIRED)  # its header-only form, in one source
 find_path(ABSORB_XXHASH NAMES xxhash.h REQUIRED)
 
 # Debian has no archive of fmt, and its header-only form adds two seconds to every source that formats.

@@ -8,6 +8,9 @@
 
 #include <fstream>
 #include <limits>
+#include <mutex>
+#include <optional>
+#include <utility>
 
 #include "core/error.h"
 
@@ -38,14 +41,20 @@ std::string device_name(at::Device device) {
 }
 
 void configure_torch(int threads, bool tf32) {
-  // A step frees and asks for the same large blocks again. By default glibc returns those to the system each time, and
-  // their pages are zeroed anew: keep them.
-  mallopt(M_MMAP_THRESHOLD, std::numeric_limits<int>::max());
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-  at::set_num_threads(threads);
-  auto& context = at::globalContext();
-  context.setSDPUseCuDNN(false);  // wrong gradients on Hopper in 2.11
-  context.setAllowTF32CuBLAS(tf32);
+  // Threads that work on runs beside each other come here too, while others compute: what holds already isn't written.
+  static std::mutex mutex;
+  static std::optional<std::pair<int, bool>> applied;
+  const std::lock_guard lock(mutex);
+  if (!applied) {
+    // A step frees and asks for the same large blocks again. By default glibc returns those to the system each time,
+    // and their pages are zeroed anew: keep them.
+    mallopt(M_MMAP_THRESHOLD, std::numeric_limits<int>::max());
+    mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+    at::globalContext().setSDPUseCuDNN(false);  // wrong gradients on Hopper in 2.11
+  }
+  if (!applied || applied->first != threads || at::get_num_threads() != threads) at::set_num_threads(threads);
+  if (!applied || applied->second != tf32) at::globalContext().setAllowTF32CuBLAS(tf32);
+  applied = {threads, tf32};
 }
 
 void unavailable() {

@@ -25,7 +25,8 @@ std::string device_name(at::Device device);
 std::string gpu_name(at::Device device);
 /// Peak bytes that LibTorch's allocator held on the GPU; 0 on a CPU.
 int64_t peak_bytes(at::Device device);
-/// Once per process: threads per operation, switches that libtorch.md's traps ask for (no cuDNN attention), TF32.
+/// Threads per operation, switches that libtorch.md's traps ask for (no cuDNN attention), TF32. They hold for the whole
+/// process; from any thread, where what is asked for holds already, it writes nothing.
 void configure_torch(int threads, bool tf32);
 
 }  // namespace absorb

@@ -36,6 +36,8 @@ class Trainer {
 
   int64_t steps_done() const { return steps_done_; }
   const Parameters& parameters() const { return parameters_; }
+  /// What the routers were at step 0, in this process or before a checkpoint.
+  const Accounts& accounts() const { return accounts_; }
   /// Everything but the parameters that a checkpoint needs.
   NamedTensors optimiser_state() const;
   /// Goes on from a checkpoint's optimiser state.

@@ -11,6 +11,7 @@
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/folder/claim.h"
+#include "studies/folder/study_log.h"
 #include "studies/plugin/load.h"
 #include "studies/run/interrupt.h"
 #include "studies/subject/measure_run.h"
@@ -67,7 +68,12 @@ class MeasureDisplay {
   MeasureDisplay& operator=(const MeasureDisplay&) = delete;
 
   void update(const std::string& line) {
-    if (draws_) std::cerr << "\r\033[K" << line << std::flush;
+    if (draws_) std::cerr << "\r\033[K" << clipped(line, terminal_width()) << std::flush;
+  }
+  /// A line that stays.
+  void say(const std::string& line) {
+    update("");
+    std::cerr << line << '\n';
   }
 
  private:
@@ -83,8 +89,8 @@ std::string progress_line(const RunSpec& run, const std::string& next, int64_t d
 /// Works through the tasks that no live worker holds, until none is open.
 class Measurer {
  public:
-  Measurer(const std::vector<Task>& tasks, const MeasureRequest& request, bool worker)
-      : tasks_(tasks), request_(request), display_(worker) {}
+  Measurer(const std::vector<Task>& tasks, const MeasureRequest& request, const CompensateOptions& options)
+      : tasks_(tasks), request_(request), display_(options.worker), log_(options.folder) {}
 
   void run() {
     while (closed_tasks(tasks_, request_) < static_cast<int64_t>(tasks_.size())) {
@@ -102,6 +108,7 @@ class Measurer {
     if (!claim) return false;
     std::string measure;
     auto start = std::chrono::steady_clock::now();
+    log_.info("measuring " + task.run.name());
     measure_run(task.run, task.pair, request_, [&](const std::string& next, int64_t done, int64_t total) {
       if (interrupted()) throw Interruption();
       if (const std::string now = next.substr(0, next.find(':')); now != measure) {
@@ -113,12 +120,14 @@ class Measurer {
       claim->beat({.line = line});
       display_.update(line);
     });
+    log_.info("measured " + task.run.name());
     return true;
   }
 
   const std::vector<Task>& tasks_;
   const MeasureRequest& request_;
   MeasureDisplay display_;
+  StudyLog log_;
 };
 
 std::vector<std::string> worker_command(const CompensateOptions& options, int64_t seed) {
@@ -143,16 +152,24 @@ int supervise(const std::vector<Task>& tasks, const MeasureRequest& request, con
   MeasureDisplay display(false);
   const auto total = static_cast<int64_t>(tasks.size());
   const int64_t closed = closed_tasks(tasks, request);
-  const auto statuses = run_workers(worker_command(options, options.seed), std::min(jobs, total - closed), [&] {
+  const auto tick = [&] {
     std::string line;
     for (const Task& task : tasks)
       if (const auto claim = live_claim(compensation_folder(task.run.folder)))
         line += "  " + (claim->progress.line.empty() ? task.run.name() : claim->progress.line);
     display.update(fmt::format("{} of {} runs measured;{}", closed_tasks(tasks, request), total, line));
-  });
+  };
+  const auto say_death = [&](const WorkerEnd& end) {
+    if (!died(end)) return;
+    display.say("absorb: " + to_string(end));
+    StudyLog(options.folder).warning(to_string(end));
+  };
+  const auto ends = run_workers(worker_command(options, options.seed), std::min(jobs, total - closed), tick, say_death);
   if (interrupted()) throw Interruption();
-  const auto failed = std::find_if(statuses.begin(), statuses.end(), [](int status) { return status != exit_done; });
-  return failed == statuses.end() ? static_cast<int>(exit_done) : *failed;
+  const int64_t open = total - closed_tasks(tasks, request);
+  if (open == 0) return exit_done;  // another took over what a dead worker had begun
+  display.say(fmt::format("absorb: {} of {} runs were not measured; the lines above say why", open, total));
+  return std::max(status_of(ends), static_cast<int>(exit_ours));
 }
 
 int64_t default_jobs(const std::vector<Task>& tasks, at::Device device) {
@@ -163,7 +180,7 @@ int64_t default_jobs(const std::vector<Task>& tasks, at::Device device) {
 int measure_all(const std::vector<Task>& tasks, const MeasureRequest& request, const CompensateOptions& options) {
   const int64_t jobs = options.jobs > 0 ? options.jobs : default_jobs(tasks, request.device);
   if (jobs > 1 && !options.worker && tasks.size() > 1) return supervise(tasks, request, options, jobs);
-  Measurer(tasks, request, options.worker).run();
+  Measurer(tasks, request, options).run();
   return exit_done;
 }
 
@@ -182,6 +199,7 @@ int compensate_command(const CompensateOptions& options) {
   try {
     if (const int status = measure_all(tasks, request, options); status != exit_done || options.worker) return status;
   } catch (const Interruption&) {
+    StudyLog(options.folder).info("measuring is interrupted");
     if (!options.worker) std::cerr << "stopped; the same command goes on where it stopped\n";
     return exit_resumable;
   }

@@ -5,6 +5,7 @@
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/folder/claim.h"
+#include "studies/folder/study_log.h"
 #include "studies/run/deployment.h"
 #include "studies/run/runner.h"
 
@@ -20,14 +21,20 @@ int deploy_command(const DeployOptions& options) {
   for (const RunSpec& run : plan.runs)
     require(run.deployments.empty() || is_closed(run), "{}: isn't finished: `absorb run {}` finishes it first",
             run.folder.string(), options.study.string());
+  const StudyLog log(plan.folder);
   int64_t evaluated = 0;
   for (const RunSpec& run : plan.runs) {
     const auto open = static_cast<int64_t>(open_deployments(run).size());
     if (open == 0) continue;
     const std::optional<Claim> claim = Claim::take(run.folder);
-    if (!claim) continue;  // another worker is at it
+    if (!claim) {
+      std::cerr << fmt::format("{}: left to the worker that is at it\n", run.name());
+      continue;
+    }
     std::cerr << fmt::format("{}: {} deployments\n", run.name(), open);
+    log.info(fmt::format("{}: {} deployments to go", run.name(), open));
     deploy_all(run, device);
+    log.info(fmt::format("{} is deployed", run.name()));
     evaluated += open;
   }
   write_study(study, plan.folder);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <set>
 
@@ -111,6 +112,18 @@ std::vector<std::string> worker_command(const RunOptions& options) {
   return argv;
 }
 
+std::string begun(const RunOptions& options, const RunPlan& plan, int64_t jobs) {
+  const auto closed = std::count_if(plan.runs.begin(), plan.runs.end(), is_closed);
+  return fmt::format("begun: {} ({} of {} runs finished, {} at a time)", join(options.argv, " "), closed,
+                     plan.runs.size(), jobs);
+}
+
+std::string ended(const WorkResult& result) {
+  return fmt::format("{}: {} runs done, {} failed, {} open, {} undeployed",
+                     result.interrupted ? "interrupted" : "ended", result.done, result.failed, result.open,
+                     result.undeployed);
+}
+
 }  // namespace
 
 int run_command(const RunOptions& options) {
@@ -147,17 +160,22 @@ int run_command(const RunOptions& options) {
     write_study(study, plan.folder);
     write_plan(plan.folder, plan_record(study, plan));
   }
+  work_options.log = StudyLog(plan.folder);
+  if (!options.worker) work_options.log.info(begun(options, plan, jobs));
   const WorkResult result = work(plan, work_options);
   if (options.worker) return result.interrupted ? exit_resumable : exit_done;
-  if (result.interrupted && result.open > 0) {
+  work_options.log.info(ended(result));
+  if (result.interrupted && (result.open > 0 || result.undeployed > 0)) {
     std::cerr << fmt::format("stopped with {} of {} runs finished; the same command goes on where it stopped\n",
                              result.done + result.failed, plan.runs.size());
     return exit_resumable;
   }
   std::cout << summarise(plan.folder);
-  if (result.open > 0) {
-    std::cerr << fmt::format("absorb: {} runs were not finished; the lines above say why\n", result.open);
-    return exit_ours;
+  if (result.open > 0 || result.undeployed > 0) {
+    std::cerr << fmt::format("absorb: {} runs were not {}; the lines above say why\n",
+                             result.open > 0 ? result.open : result.undeployed,
+                             result.open > 0 ? "finished" : "deployed");
+    return result.worker_status == 0 ? static_cast<int>(exit_ours) : result.worker_status;
   }
   return result.failed > 0 ? exit_some_failed : exit_done;
 }

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "studies/folder/differences.h"
 #include "studies/folder/fields/record_fields.h"
+#include "studies/plan/folder_names.h"
 #include "studies/plugin/load.h"
 #include "training/data/vocabulary.h"
 
@@ -32,12 +33,6 @@ std::vector<Cell> cells_of(const Study& study) {
   return cells;
 }
 
-std::string folder_safe(std::string name) {
-  for (char& c : name)
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '_') c = '_';
-  return name;
-}
-
 class Planner {
  public:
   Planner(const Study& study, const Path& runs) : study_(study) { plan_.folder = runs / study.settings.name; }
@@ -50,6 +45,7 @@ class Planner {
           if (arm.targets.empty() || std::count(arm.targets.begin(), arm.targets.end(), target) > 0)
             add_arm(arm, target, cell);
     }
+    name_folders();
     for (RunSpec& run : plan_.runs) resolve_moments(run);
     for (RunSpec& run : plan_.runs) resolve_identity(run);
     return std::move(plan_);
@@ -93,14 +89,24 @@ class Planner {
       spec.settings.start.from = arm.from;
       spec.settings.start.reinitialise = arm.reinitialise;
       if (arm.name == "dense" && !dense_seen_.insert(identity(spec.settings)).second) continue;
-      std::string name = arm.name + (target == "dense" ? "" : "." + target);
+      CellName name{arm.name + (target == "dense" ? "" : "." + target), {}};
       for (const auto& [key, value, label] : cell) {
-        if (target == "dense" && key.starts_with("routing.")) continue;  // the dense model has no routing
+        const bool routes = key == "routing" || key.starts_with("routing.");
+        if (target == "dense" && routes) continue;  // the dense model has no routing
         spec.cell[key] = label;
-        name += '.' + folder_safe(label);
+        name.labels.push_back(label);
       }
-      spec.folder = plan_.folder / name / fmt::format("seed-{}", seed);
+      names_.push_back(std::move(name));
       plan_.runs.push_back(std::move(spec));
+    }
+  }
+
+  void name_folders() {
+    const std::vector<std::string> folders = folder_names(names_, study_.file.string());
+    for (std::size_t i = 0; i < folders.size(); ++i) {
+      RunSpec& run = plan_.runs[i];
+      run.folder = plan_.folder / folders[i] / fmt::format("seed-{}", run.settings.seed);
+      check(used_.insert(run.folder).second, "two runs share {}", run.folder.string());
     }
   }
 
@@ -139,7 +145,9 @@ class Planner {
 
   const Study& study_;
   RunPlan plan_;
+  std::vector<CellName> names_;  // of each run
   std::set<std::string> dense_seen_;
+  std::set<Path> used_;
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ struct RunSpec {
   std::map<std::string, std::string> cell;  // axis key -> value as text
   RunSettings settings;
   std::string identity;
-  Path folder;       // <runs>/<study>/<arm>.<target>[.<axis values>]/seed-<n>
+  Path folder;       // <runs>/<study>/<arm>.<target>[.<axis labels>]/seed-<n>: studies/plan/folder_names.h
   Path moments_run;  // the finished run whose moments this one needs, or empty
   Path parent_run;   // the finished run whose weights it starts from, or empty
   std::vector<DeploymentTask> deployments;

@@ -55,6 +55,8 @@ class DeploymentPlanner {
     const auto& kept = source.settings.training.keep_weights;
     require(spec.step == 0 || std::count(kept.begin(), kept.end(), spec.step) > 0,
             "{}: the weights of step {} aren't kept: add it to training.keep_weights", where(), spec.step);
+    require(spec.step <= source.settings.training.steps, "{}: {} ends at step {}, before step {}", where(),
+            source.name(), source.settings.training.steps, spec.step);
     DeploymentTask task{key, spec, source.settings, source.folder, source.moments_run, {}};
     // Nothing trains, and a router that stands in may have no parameter that a pattern could name.
     task.settings.training.train.clear();

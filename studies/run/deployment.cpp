@@ -48,17 +48,63 @@ void load_by_name(const LiveRun& run, const Path& file, const std::string& deplo
   }
 }
 
+uint64_t seed_of(const RunSettings& settings) {
+  return static_cast<uint64_t>(settings.seed);
+}
+
+/// A finished run as it was trained, with its data: what all its deployments share.
+class Host {
+ public:
+  Host(const RunSpec& run, at::Device device)
+      : data_(make_dataset(run.settings.data, run.settings.model.context, seed_of(run.settings))),
+        own_(live(run.settings, run.moments_run, run.folder, {}, device)),
+        native_(loss_under(own_.losses())) {}
+
+  const Dataset& data() const { return *data_; }
+  const LiveRun& own() const { return own_; }
+  const Evaluation& native() const { return native_; }
+
+  /// Which weights of a folder, and the deployment that asks for them.
+  struct Weights {
+    int64_t step = 0;  // 0: at the end
+    std::string deployment = "native";
+  };
+  LiveRun live(const RunSettings& settings, const Path& moments_run, const Path& folder, const Weights& weights,
+               at::Device device) const {
+    Moments moments;
+    if (!moments_run.empty()) moments = read_moments(moments_run);
+    LiveRun run(settings, data_->vocabulary(), device, &moments);
+    const std::string file =
+        weights.step == 0 ? "weights.safetensors" : fmt::format("weights-{}.safetensors", weights.step);
+    load_by_name(run, folder / file, weights.deployment);
+    return run;
+  }
+
+  Evaluation loss_under(const TokenLosses& losses, int64_t batches = 0) const {
+    const TrainingSettings& t = own_.settings().training;
+    EvaluationRequest request{Split::valid, t.batch / t.accumulate, 0, seed_of(own_.settings())};
+    request.max_tokens = batches * request.batch * data_->context();
+    return evaluate(losses, *data_, request, own_.device());
+  }
+
+ private:
+  std::shared_ptr<const Dataset> data_;
+  LiveRun own_;
+  Evaluation native_;
+};
+
 class Deployer {
  public:
-  Deployer(const RunSpec& run, const DeploymentTask& task, at::Device device)
-      : task_(task), data_(make_dataset(run.settings.data, run.settings.model.context, seed_of(run.settings))) {
-    own_.emplace(live(run.settings, run.moments_run, run.folder, 0, device));
-    source_.emplace(live(task.settings, task.moments_run, task.source, task.spec.step, device));
+  Deployer(const RunSpec& run, const DeploymentTask& task, const Host& host)
+      : task_(task), host_(host), own_(&host.own()) {
+    const Host::Weights weights{task.spec.step, task.key};
+    source_.emplace(host.live(task.settings, task.moments_run, task.source, weights, own_->device()));
     if (task.source != run.folder || task.spec.step > 0)
-      recorded_.emplace(live(source_settings(task), task.moments_run, task.source, task.spec.step, device));
+      recorded_.emplace(host.live(source_settings(task), task.moments_run, task.source, weights, own_->device()));
     routes_ = source_->routes();
     if (task.spec.random > 0) {
-      random_ = matched_random(*source_, *data_, swappable_sites(*source_), static_cast<uint64_t>(task.spec.random));
+      random_ =
+          matched_random(*source_, host.data(), swappable_sites(*source_), static_cast<uint64_t>(task.spec.random));
       routes_ = random_->routes;
     }
   }
@@ -68,7 +114,7 @@ class Deployer {
     out.deployment = task_.spec.name;
     out.identity = task_.identity;
     const Tensor before = own_->parameters().flat().clone();
-    const Evaluation native = loss_under(own_->losses());
+    const Evaluation& native = host_.native();
     out.native = native.loss;
     if (task_.spec.loop != "open") out.closed = loss_of("closed", own_->losses(routes_), documents);
     if (task_.spec.loop != "closed") out.open = loss_of("open", open_loop(), documents);
@@ -81,33 +127,14 @@ class Deployer {
   }
 
  private:
-  static uint64_t seed_of(const RunSettings& settings) { return static_cast<uint64_t>(settings.seed); }
-
   // The run that routers are taken from, as it was trained.
   static RunSettings source_settings(const DeploymentTask& task) {
     const Path file = task.source / "settings.json";
     return run_settings_from_json(read_record_json(file), file.string());
   }
 
-  LiveRun live(const RunSettings& settings, const Path& moments_run, const Path& folder, int64_t step,
-               at::Device device) const {
-    Moments moments;
-    if (!moments_run.empty()) moments = read_moments(moments_run);
-    LiveRun run(settings, data_->vocabulary(), device, &moments);
-    load_by_name(run, folder / (step == 0 ? "weights.safetensors" : fmt::format("weights-{}.safetensors", step)),
-                 task_.key);
-    return run;
-  }
-
-  Evaluation loss_under(const TokenLosses& losses, int64_t batches = 0) const {
-    const TrainingSettings& t = own_->settings().training;
-    EvaluationRequest request{Split::valid, t.batch / t.accumulate, 0, seed_of(own_->settings())};
-    request.max_tokens = batches * request.batch * data_->context();
-    return evaluate(losses, *data_, request, own_->device());
-  }
-
   double loss_of(const std::string& loop, const TokenLosses& losses, NamedTensors& documents) const {
-    const Evaluation found = loss_under(losses);
+    const Evaluation found = host_.loss_under(losses);
     documents.emplace_back(loop, at::tensor(found.document_losses, at::kDouble));
     return found.loss;
   }
@@ -140,7 +167,7 @@ class Deployer {
       Routes routes = own_->routes();
       for (const auto& [site, route] : routes_.at)
         if (route->task().component.layer < r) routes.at[site] = route;
-      curve.push_back(loss_under(own_->losses(routes)).loss);
+      curve.push_back(host_.loss_under(own_->losses(routes)).loss);
     }
     return curve;
   }
@@ -153,7 +180,7 @@ class Deployer {
       sums[task.attention() ? "attention" : "moe"].add(routing, input, task);
     };
     const bool experts = target_named(own_->settings().target).moe;
-    loss_under(
+    host_.loss_under(
         [&](const Batch& batch, Pass& pass) {
           Routes informed = watched;
           if (experts)
@@ -170,7 +197,7 @@ class Deployer {
   // The exact check of science.md section 3, at every layer of experts, on the first batch.
   std::map<std::string, double> gain_check() const {
     const TrainingSettings& t = own_->settings().training;
-    const Batch batch = data_->evaluation(Split::valid, 0, t.batch / t.accumulate);
+    const Batch batch = host_.data().evaluation(Split::valid, 0, t.batch / t.accumulate);
     const Tensor tokens = batch.tokens.to(own_->device()), targets = batch.targets.to(own_->device());
     const Pass pass{.in = {.seed = seed_of(own_->settings()), .step = at::zeros({}, tokens.options())}};
     std::map<std::string, double> out;
@@ -181,8 +208,9 @@ class Deployer {
   }
 
   const DeploymentTask& task_;
-  std::shared_ptr<const Dataset> data_;
-  std::optional<LiveRun> own_, source_, recorded_;
+  const Host& host_;
+  const LiveRun* own_;
+  std::optional<LiveRun> source_, recorded_;
   std::optional<RandomRoutes> random_;
   Routes routes_;
 };
@@ -210,9 +238,12 @@ std::vector<const DeploymentTask*> open_deployments(const RunSpec& run) {
 void deploy_all(const RunSpec& run, at::Device device) {
   const TrainingSettings& t = run.settings.training;
   configure_torch(static_cast<int>(t.threads), t.tf32);
-  for (const DeploymentTask* task : open_deployments(run)) {
+  const std::vector<const DeploymentTask*> open = open_deployments(run);
+  if (open.empty()) return;
+  const Host host(run, device);
+  for (const DeploymentTask* task : open) {
     NamedTensors documents;
-    const DeploymentRecord result = Deployer(run, *task, device).evaluate_all(documents);
+    const DeploymentRecord result = Deployer(run, *task, host).evaluate_all(documents);
     const Path file = result_file(run, *task);
     fs::create_directories(file.parent_path());
     write_safetensors(Path(file).replace_extension(".safetensors"), documents);

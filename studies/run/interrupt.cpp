@@ -1,18 +1,21 @@
 #include "studies/run/interrupt.h"
 
+#include <atomic>
 #include <csignal>
 
 namespace absorb {
 namespace {
 
-volatile std::sig_atomic_t caught = 0;
+// Set by a handler, read by every thread.
+std::atomic<bool> caught = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 void note(int) {
-  caught = 1;
+  caught = true;
 }
 
 void note_once(int signal) {
-  caught = 1;
+  caught = true;
   std::signal(signal, SIG_DFL);
 }
 
@@ -23,7 +26,7 @@ void catch_interrupts(bool patient) {
 }
 
 bool interrupted() {
-  return caught != 0;
+  return caught;
 }
 
 }  // namespace absorb

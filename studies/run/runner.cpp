@@ -29,18 +29,22 @@ struct Displacement {
   std::string fault;
 };
 
-Displacement router_displacement(const LiveRun& run, const LiveRun& fresh) {
+Displacement router_displacement(const LiveRun& run, const Tensor& initial) {
   double moved = 0, size = 0;
+  int64_t place = 0;  // in `initial`, which holds the routers one after the other
   Displacement out;
-  for (std::size_t i = 0; i < run.parameters().stored().size(); ++i) {
-    const Stored &now = run.parameters().stored()[i], &before = fresh.parameters().stored()[i];
+  for (const Stored& now : run.parameters().stored()) {
     if (!is_router(now.slices[0].component.part)) continue;
-    const double step = (now.leaf.detach() - before.leaf.detach()).norm().item<double>();
+    const Tensor before = initial.narrow(0, place, now.leaf.numel()).view(now.leaf.sizes());
+    place += now.leaf.numel();
+    const double step = (now.leaf.detach() - before).norm().item<double>();
     moved += step * step;
-    size += std::pow(before.leaf.detach().norm().item<double>(), 2);
+    size += std::pow(before.norm().item<double>(), 2);
     if (now.trained && step == 0) out.fault = fmt::format("the trainable router {} never moved", now.name);
     if (!now.trained && step != 0) out.fault = fmt::format("the frozen router {} moved", now.name);
   }
+  check(place == initial.numel(), "{} router numbers are known from the start, and {} are there now", initial.numel(),
+        place);
   if (size > 0) out.relative = std::sqrt(moved / size);
   return out;
 }
@@ -68,7 +72,7 @@ class Run {
     if (!spec_.moments_run.empty()) moments_ = read_moments(spec_.moments_run);
     require_causal(settings_);
     live_.emplace(settings_, data_->vocabulary(), options_.device, &moments_);
-    start(*live_);
+    if (!spec_.parent_run.empty()) load_start(*live_, settings_.start, spec_.parent_run);
     write_file(spec_.folder / "settings.json", write_run_settings(settings_).dump(2) + '\n');
     write_file(spec_.folder / "settings.toml", Settings::from_json(write_run_settings(settings_), "").toml());
     write_record(spec_.folder / "cell.json", CellRecord{spec_.arm, spec_.cell, spec_.identity});
@@ -80,9 +84,6 @@ class Run {
     return finish();
   }
 
-  void start(const LiveRun& run) const {
-    if (!spec_.parent_run.empty()) load_start(run, settings_.start, spec_.parent_run);
-  }
   // A damaged run.json costs the time of earlier sittings and no more.
   ProvenanceRecord earlier() const {
     const Path file = spec_.folder / "run.json";
@@ -118,6 +119,7 @@ class Run {
     };
     const LoopResult loop = train(trainer, losses, *data_, settings_.training, static_cast<uint64_t>(settings_.seed),
                                   spec_.folder, options_.device, hooks);
+    initial_routers_ = trainer.accounts().initial();
     run_.seconds += loop.seconds;
     *run_.tokens += loop.tokens;
     run_.peak_gpu_bytes = peak_bytes(options_.device);
@@ -139,9 +141,7 @@ class Run {
   }
 
   RunEnd finish() {
-    const LiveRun fresh(settings_, data_->vocabulary(), options_.device, &moments_);
-    start(fresh);
-    const Displacement displacement = router_displacement(*live_, fresh);
+    const Displacement displacement = router_displacement(*live_, initial_routers_);
     if (!displacement.fault.empty() && !learns_without_gradient()) return fail(displacement.fault);
     const int64_t k = options_.top_k > 0 ? options_.top_k : std::max<int64_t>(data_->context() / 8, 1);
     const DeploymentResults deployed = deploy(*live_, *data_, k);
@@ -197,6 +197,7 @@ class Run {
   std::shared_ptr<const Dataset> data_;
   Moments moments_;
   std::optional<LiveRun> live_;
+  Tensor initial_routers_;  // [router numbers], before the first step
   ProvenanceRecord run_;
 };
 

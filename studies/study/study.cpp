@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "studies/study/checks.h"
 #include "studies/study/plugins.h"
 
 namespace absorb {
@@ -90,16 +91,6 @@ Settings undotted(const Settings& table) {
   return out;
 }
 
-void check_targets(const Settings& where, const std::string& key, const std::vector<std::string>& targets) {
-  for (const std::string& target : targets) {
-    require(target == "attention" || target == "moe" || target == "both",
-            "{}: unknown target \"{}\"; known: attention, moe, both (dense is the baseline of every study)",
-            where.where(key), target);
-    require(std::count(targets.begin(), targets.end(), target) == 1, "{}: target \"{}\" is named twice",
-            where.where(key), target);
-  }
-}
-
 std::vector<std::string> patterns(const Settings& table, const std::string& key) {
   std::vector<std::string> out;
   if (!table.has(key)) return out;
@@ -152,38 +143,6 @@ ArmSpec read_arm(const Settings& table) {
   return arm;
 }
 
-// The arms as a graph: every `from` and `moments_of` names another arm, and none waits for itself.
-void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpec>& arms) {
-  std::map<std::string, std::set<std::string>> parents = {{"dense", {}}};
-  for (const ArmSpec& arm : arms) {
-    parents[arm.name];
-    if (!arm.from.empty()) parents[arm.name].insert(arm.from);
-    const Settings routing = arm.overrides.table("routing");
-    for (const Settings& table : {routing, routing.table("attention"), routing.table("moe")})
-      if (table.has("moments_of") && table.value()["moments_of"].is_string())  // otherwise its reader complains
-        if (const std::string of = table.value()["moments_of"]; !of.empty()) parents[arm.name].insert(of);
-  }
-  for (std::size_t i = 0; i < arms.size(); ++i)
-    for (const std::string& parent : parents[arms[i].name]) {
-      std::vector<std::string> known;
-      for (const auto& [name, above] : parents) known.push_back(name);
-      require(parents.contains(parent),
-              "{}: arm \"{}\" needs \"{}\" (`from` or `moments_of`), which is no arm; arms: {}",
-              tables[i].where("from"), arms[i].name, parent, join(known));
-    }
-  std::set<std::string> done = {"dense"};
-  for (bool moved = true; moved;) {
-    moved = false;
-    for (const auto& [name, above] : parents)
-      if (!done.contains(name) && std::includes(done.begin(), done.end(), above.begin(), above.end()))
-        moved = done.insert(name).second;
-  }
-  for (std::size_t i = 0; i < arms.size(); ++i)
-    require(done.contains(arms[i].name),
-            "{}: arm \"{}\" waits for itself: its `from` or `moments_of` makes a cycle ({})", tables[i].where("from"),
-            arms[i].name, join({parents[arms[i].name].begin(), parents[arms[i].name].end()}));
-}
-
 AxisSpec read_axis(const Settings& table) {
   for (const auto& [key, value] : table.value().items())
     require(key == "key" || key == "values" || key == "labels",
@@ -205,6 +164,10 @@ AxisSpec read_axis(const Settings& table) {
       axis.labels.push_back(value.is_string() ? value.get<std::string>() : value.dump());
   require(axis.labels.size() == axis.values.size(), "{}: {} labels for {} values", table.where("labels"),
           axis.labels.size(), axis.values.size());
+  for (const std::string& label : axis.labels)
+    require(std::count(axis.labels.begin(), axis.labels.end(), label) == 1,
+            "{}: two values are called \"{}\": give every one a label of its own in `labels`",
+            table.where(table.has("labels") ? "labels" : "values"), label);
   return axis;
 }
 
@@ -216,46 +179,23 @@ DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>
   require(plain_name(d.name), "{}: a deployment's `name` is made of letters, digits, - and _ but got \"{}\"",
           table.where("name"), d.name);
   check_targets(table, "targets", d.targets);
-  std::vector<std::string> known = {"dense"};
+  std::vector<std::string> known;
   for (const ArmSpec& arm : arms) known.push_back(arm.name);
-  for (const std::string& arm : d.arms)
+  for (const std::string& arm : d.arms) {
+    require(arm != "dense", "{}: deployment \"{}\": the dense arm has no routers to replace; leave it out",
+            table.where("arms"), d.name);
     require(std::find(known.begin(), known.end(), arm) != known.end(),
             "{}: deployment \"{}\" names no arm: \"{}\"; arms: {}", table.where("arms"), d.name, arm, join(known));
-  require(d.routes_of.empty() || d.routes_of == "*" ||
-              std::find(known.begin() + 1, known.end(), d.routes_of) != known.end(),
+  }
+  require(d.routes_of.empty() || d.routes_of == "*" || std::count(known.begin(), known.end(), d.routes_of) > 0,
           "{}: deployment \"{}\": routes_of names no arm: \"{}\"; arms: {}", table.where("routes_of"), d.name,
-          d.routes_of, join({known.begin() + 1, known.end()}));
+          d.routes_of, join(known));
   require(d.seed < 0 || !d.routes_of.empty(), "{}: deployment \"{}\": `seed` means nothing without `routes_of`",
           table.where("seed"), d.name);
   require(d.random == 0 || (d.routes_of.empty() && d.step == 0),
           "{}: deployment \"{}\": random routers are no trained ones: leave `random`, or `routes_of` and `step`, out",
           table.where("random"), d.name);
   return d;
-}
-
-void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
-  int64_t primary = 0;
-  std::set<std::string> names;
-  for (std::size_t i = 0; i < study.contrasts.size(); ++i) {
-    const ContrastSpec& c = study.contrasts[i];
-    require(!c.name.empty(), "{}: this contrast needs a `name`", tables[i].where());
-    require(names.insert(c.name).second, "{}: two contrasts are called \"{}\"", tables[i].where("name"), c.name);
-    std::vector<std::string> arms = {"dense"};
-    for (const ArmSpec& arm : study.arms) arms.push_back(arm.name);
-    for (const auto& [key, arm] : {std::pair{"treatment", c.treatment}, std::pair{"control", c.control}})
-      require(std::find(arms.begin(), arms.end(), arm) != arms.end(),
-              "{}: contrast \"{}\": its {} names no arm: \"{}\"; arms: {}", tables[i].where(key), c.name, key, arm,
-              join(arms));
-    require(c.treatment != c.control, "{}: contrast \"{}\" compares \"{}\" with itself", tables[i].where("control"),
-            c.name, c.control);
-    std::vector<std::string> deployments;
-    for (const DeploymentSpec& deployment : study.deployments) deployments.push_back(deployment.name);
-    require(c.deployment.empty() || std::count(deployments.begin(), deployments.end(), c.deployment) > 0,
-            "{}: contrast \"{}\": deployment \"{}\" isn't one of this study's: {}", tables[i].where("deployment"),
-            c.name, c.deployment, deployments.empty() ? "it has none" : join(deployments));
-    primary += c.primary;
-  }
-  require(primary <= 3, "{}: {} primary contrasts; at most 3 can carry a verdict", study.file.string(), primary);
 }
 
 // What describes the study rather than a run.
@@ -292,7 +232,12 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
             study.arms.back().name);
   }
   check_parents(all.tables("arm"), study.arms);
-  for (const Settings& table : all.tables("axis")) study.axes.push_back(read_axis(table));
+  for (const Settings& table : all.tables("axis")) {
+    study.axes.push_back(read_axis(table));
+    require(std::count_if(study.axes.begin(), study.axes.end(),
+                          [&](const AxisSpec& axis) { return axis.key == study.axes.back().key; }) == 1,
+            "{}: two axes set `{}`, and the second would hide the first", table.where("key"), study.axes.back().key);
+  }
   std::set<std::string> deployed = {"native", "swap", "swap_attention", "swap_moe", "oracle_top_k", "random_top_k"};
   for (const Settings& table : all.tables("deployment")) {
     study.deployments.push_back(read_deployment(table, study.arms));
@@ -301,9 +246,9 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
             study.deployments.back().name);
   }
   for (const Settings& table : all.tables("contrast")) study.contrasts.push_back(read_settings<ContrastSpec>(table));
-  check_contrasts(study, all.tables("contrast"));
   study.compensation = read_settings<CompensationSettings>(all.table("compensation"));
   require_sensible(study.compensation, file.string());
+  check_study(study, all);
   for (const char* key : own_tables) all.erase(key);
   study.base = all;
   return study;

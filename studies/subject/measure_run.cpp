@@ -1,6 +1,8 @@
 #include "studies/subject/measure_run.h"
 
+#include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "compensation/measures/measures.h"
 #include "core/error.h"
@@ -13,8 +15,10 @@ namespace {
 
 // A finished run's weights don't change: whoever looks at the progress several times a second must not read them again.
 std::string weights_of(const RunSpec* run) {
+  static std::mutex mutex;
   static std::map<Path, std::string> known;
   if (run == nullptr) return "";
+  const std::lock_guard lock(mutex);
   std::string& hash = known[run->folder];
   if (hash.empty()) hash = hash_hex(read_file(run->folder / "weights.safetensors"));
   return hash;
@@ -81,9 +85,8 @@ DriftPair drift_pair(const Study& study, const RunPlan& plan, const RunSpec& run
 }
 
 std::string arm_label(const RunSpec& run) {
-  std::string label = run.arm;
-  for (const auto& [key, value] : run.cell) label += "." + value;
-  return label;
+  const std::string folder = run.folder.parent_path().filename().string();  // ARM.TARGET and the cell
+  return run.arm + folder.substr(std::min(folder.size(), run.arm.size() + 1 + run.settings.target.size()));
 }
 
 std::vector<std::string> open_measures(const RunSpec& run, const DriftPair& pair, const MeasureRequest& request) {

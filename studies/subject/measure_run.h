@@ -22,7 +22,8 @@ struct DriftPair {
 };
 DriftPair drift_pair(const Study& study, const RunPlan& plan, const RunSpec& run);
 
-/// What arm, target and axis cell are called in graphs: "learned", or "learned.4" in the cell of an axis.
+/// What arm and axis cell are called in graphs: "learned", or "learned.4" in the cell of an axis, as the run's folder
+/// has it without the target.
 std::string arm_label(const RunSpec& run);
 
 /// The measures of a request that `run` lacks, or has with other settings.

@@ -37,6 +37,18 @@ std::string described(const std::exception_ptr& error) {
   }
 }
 
+const char* to_string(RunEnd end) {
+  switch (end) {
+    case RunEnd::done:
+      return "is done";
+    case RunEnd::failed:
+      return "failed";
+    case RunEnd::interrupted:
+      return "is interrupted";
+  }
+  return "";
+}
+
 }  // namespace
 
 int64_t closed_runs(const RunPlan& plan) {
@@ -98,7 +110,12 @@ Crew::Look Crew::train_one(int64_t worker) {
     if (is_closed(run) || is_abandoned(run) || !is_ready(run)) continue;
     std::optional<Claim> claim = Claim::take(run.folder);
     if (!claim || is_closed(run)) continue;
-    return attempt(worker, run, [&] { execute_(run, *claim, runner_options(worker)); });
+    return attempt(worker, run, [&] {
+      const bool begun = std::filesystem::exists(run.folder / "checkpoints");
+      options_.log.info(fmt::format("{} {}", run.name(), begun ? "goes on from its newest checkpoint" : "starts"));
+      const RunEnd end = execute_(run, *claim, runner_options(worker));
+      options_.log.info(fmt::format("{} {}", run.name(), to_string(end)));
+    });
   }
   return Look::found_nothing;
 }
@@ -111,7 +128,11 @@ Crew::Look Crew::deploy_one(int64_t worker) {
     std::optional<Claim> claim = Claim::take(run.folder);
     if (!claim || open_deployments(run).empty()) continue;
     show(worker, deploying(run));
-    return attempt(worker, run, [&] { deploy_all(run, options_.device); });
+    return attempt(worker, run, [&] {
+      options_.log.info(deploying(run).name);
+      deploy_all(run, options_.device);
+      options_.log.info(fmt::format("{} is deployed", run.name()));
+    });
   }
   return Look::found_nothing;
 }
@@ -153,7 +174,10 @@ bool Crew::leave(const RunSpec& run) {
 
 // Of a crew of one the error is everybody's.
 void Crew::abandon(const RunSpec& run) {
-  if (size_ == 1) throw;
+  if (size_ == 1) {
+    options_.log.warning(fmt::format("{} is given up: {}", run.name(), described(std::current_exception())));
+    throw;
+  }
   note_error();
   const std::lock_guard lock(mutex_);
   abandoned_.insert(run.folder);
@@ -214,6 +238,7 @@ void Crew::show(int64_t worker, const ActiveRun& active) {
 
 // The caller holds the lock.
 void Crew::say(const std::string& line) {
+  options_.log.warning(line);
   if (display_)
     display_->say(line);
   else

@@ -29,7 +29,7 @@ int64_t runs_that_cores_hold(int64_t threads) {
 }
 
 GpuLoad gpu_load(const RunSettings& run, int64_t vocabulary) {
-  constexpr double bytes_a_parameter = 26;   // weights, gradient, two moments, bf16 copy; fresh weights at the end
+  constexpr double bytes_a_parameter = 26;   // 18 of weights, gradient, two moments and bf16 copy, and some room
   constexpr double bytes_a_logit = 12;       // fp32, with its softmax and one more
   constexpr double bytes_an_activation = 4;  // fp32
   constexpr double activations = 24;         // of the stream's width, that a block keeps for its backward pass

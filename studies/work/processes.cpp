@@ -4,6 +4,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -26,19 +27,41 @@ pid_t spawn(const std::vector<std::string>& argv) {
   return pid;
 }
 
+// What the command's statuses mean (studies/command/commands.h).
+constexpr int users_mistake = 2, interrupted_status = 75;
+
 int exit_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 }  // namespace
 
+bool died(const WorkerEnd& end) {
+  return end.status != 0 && end.status != interrupted_status;
+}
+
+std::string to_string(const WorkerEnd& end) {
+  if (end.status <= 128) return fmt::format("worker process {} ended with status {}", end.pid, end.status);
+  const int signal = end.status - 128;
+  return fmt::format("worker process {} was killed by signal {} ({})", end.pid, signal, ::strsignal(signal));
+}
+
+int status_of(const std::vector<WorkerEnd>& ends) {
+  int status = 0;
+  for (const WorkerEnd& end : ends)
+    if (died(end)) status = end.status == users_mistake ? users_mistake : std::max(status, 1);
+  return status;
+}
+
 void pause_between_looks() {
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
 }
 
-std::vector<int> run_workers(const std::vector<std::string>& argv, int64_t count, const std::function<void()>& tick) {
+std::vector<WorkerEnd> run_workers(const std::vector<std::string>& argv, int64_t count,
+                                   const std::function<void()>& tick,
+                                   const std::function<void(const WorkerEnd&)>& ended) {
   std::vector<pid_t> workers;
-  std::vector<int> statuses;
+  std::vector<WorkerEnd> ends;
   for (int64_t i = 0; i < count; ++i) workers.push_back(spawn(argv));
   bool passed_on = false;
   while (!workers.empty()) {
@@ -46,16 +69,17 @@ std::vector<int> run_workers(const std::vector<std::string>& argv, int64_t count
       for (const pid_t worker : workers) ::kill(worker, SIGTERM);
       passed_on = true;
     }
-    std::erase_if(workers, [&statuses](pid_t worker) {
+    std::erase_if(workers, [&](pid_t worker) {
       int status = 0;
       if (::waitpid(worker, &status, WNOHANG) != worker) return false;
-      statuses.push_back(exit_status(status));
+      ends.push_back({worker, exit_status(status)});
+      ended(ends.back());
       return true;
     });
     tick();
     pause_between_looks();
   }
-  return statuses;
+  return ends;
 }
 
 }  // namespace absorb

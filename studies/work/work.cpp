@@ -20,6 +20,7 @@ WorkResult tally(const RunPlan& plan) {
       ++result.failed;
     else
       ++result.open;
+    result.undeployed += open_deployments(run).empty() ? 0 : 1;
   }
   result.interrupted = interrupted();
   return result;
@@ -49,18 +50,27 @@ int64_t unfinished_runs(const RunPlan& plan) {
                        [](const RunSpec& run) { return !is_closed(run) || !open_deployments(run).empty(); });
 }
 
-// Worker processes train; this one shows how far they are and passes signals on.
-void supervise(const RunPlan& plan, const WorkOptions& options) {
+// Worker processes train; this one shows how far they are, says when one dies, and passes signals on.
+int supervise(const RunPlan& plan, const WorkOptions& options) {
   Display display(static_cast<int64_t>(plan.runs.size()), closed_runs(plan));
-  run_workers(options.worker_argv, std::min(options.jobs, unfinished_runs(plan)),
-              [&] { display.update(active_runs(plan), closed_runs(plan)); });
+  const auto say_death = [&](const WorkerEnd& end) {
+    if (!died(end)) return;
+    display.say("absorb: " + to_string(end));
+    options.log.warning(to_string(end));
+  };
+  return status_of(run_workers(
+      options.worker_argv, std::min(options.jobs, unfinished_runs(plan)),
+      [&] { display.update(active_runs(plan), closed_runs(plan)); }, say_death));
 }
 
 void work_on_threads(const RunPlan& plan, const WorkOptions& options) {
   const bool together = share_switches(plan);
-  if (!together)
-    std::fputs("one run at a time: runs differ in training.threads or training.tf32, which hold for a whole process\n",
-               stderr);
+  if (!together) {
+    const char* why =
+        "one run at a time: runs differ in training.threads or training.tf32, which hold for a whole process";
+    std::fprintf(stderr, "%s\n", why);
+    options.log.warning(why);
+  }
   Crew(plan, options).work(together ? std::clamp<int64_t>(unfinished_runs(plan), 1, options.jobs) : 1);
 }
 
@@ -68,13 +78,16 @@ void work_on_threads(const RunPlan& plan, const WorkOptions& options) {
 
 WorkResult work(const RunPlan& plan, const WorkOptions& options) {
   catch_interrupts(options.worker);
+  int worker_status = 0;
   if (options.worker || options.jobs == 1)
     Crew(plan, options).work(1);
   else if (options.threads)
     work_on_threads(plan, options);
   else
-    supervise(plan, options);
-  return tally(plan);
+    worker_status = supervise(plan, options);
+  WorkResult result = tally(plan);
+  result.worker_status = worker_status;
+  return result;
 }
 
 }  // namespace absorb

@@ -2,6 +2,7 @@
 // claiming them.
 #pragma once
 
+#include "studies/folder/study_log.h"
 #include "studies/run/runner.h"
 
 namespace absorb {
@@ -16,11 +17,14 @@ struct WorkOptions {
   int64_t top_k = 0;
   bool fused = true;                                                                // kernels where there are some
   std::function<void(const RunSettings&, int64_t vocabulary)> explain_memory = {};  // RunnerOptions'
+  StudyLog log = {};
 };
 
 struct WorkResult {
   int64_t done = 0, failed = 0, open = 0;  // over the whole plan, afterwards
+  int64_t undeployed = 0;                  // finished runs with deployments that could be evaluated
   bool interrupted = false;
+  int worker_status = 0;  // of the worker processes that died: status_of()
 };
 
 /// Finishes every open run of the plan, waiting for those that live workers hold elsewhere.

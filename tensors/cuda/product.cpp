@@ -49,8 +49,10 @@ struct Descriptors {
     succeed(cublasLtMatmulDescCreate(&product, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a product");
     const cublasOperation_t left = k.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     const cublasOperation_t right = k.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &left, sizeof left);
-    cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSB, &right, sizeof right);
+    succeed(cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &left, sizeof left),
+            "describing its left side");
+    succeed(cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSB, &right, sizeof right),
+            "describing its right side");
     b = k.b_transposed ? layout(CUDA_R_16BF, k.inner, k.columns, shape.b_stride)
                        : layout(CUDA_R_16BF, k.columns, k.inner, shape.b_stride);
     a = k.a_transposed ? layout(CUDA_R_16BF, k.rows, k.inner, shape.a_stride)
@@ -203,7 +205,8 @@ template <class T>
 T attribute(const cublasLtMatmulAlgo_t& algorithm, cublasLtMatmulAlgoConfigAttributes_t name) {
   T value{};
   std::size_t written = 0;
-  cublasLtMatmulAlgoConfigGetAttribute(&algorithm, name, &value, sizeof value, &written);
+  succeed(cublasLtMatmulAlgoConfigGetAttribute(&algorithm, name, &value, sizeof value, &written),
+          "reading an algorithm");
   return value;
 }
 
@@ -231,7 +234,9 @@ std::vector<Plan> neighbours(const ProductShape& shape, const Plan& plan) {
     const uint32_t reduction = attribute<int32_t>(a, CUBLASLT_ALGO_CONFIG_SPLITK_NUM) > 1
                                    ? CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE
                                    : CUBLASLT_REDUCTION_SCHEME_NONE;
-    cublasLtMatmulAlgoConfigSetAttribute(&a, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &reduction, sizeof reduction);
+    if (cublasLtMatmulAlgoConfigSetAttribute(&a, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &reduction, sizeof reduction) !=
+        CUBLAS_STATUS_SUCCESS)
+      return;
     const auto words = std::bit_cast<ProductAlgorithm>(a);
     if (words == plan.algorithm) return;
     for (const Plan& good : checked(d, words)) found.push_back(good);

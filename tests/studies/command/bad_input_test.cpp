@@ -17,6 +17,16 @@ class StudyBadInput : public testing::CommandTest {
   void refused(const std::string& extra, const std::string& words, const std::string& head = "seeds = [1]") const {
     expect_refused(run(run_arguments(study(extra, head))), words);
   }
+  /// In a study with these targets, match and seeds.
+  void refused_in(const std::string& head, const std::string& extra, const std::string& words) const {
+    const Path file = study(extra, "@");
+    std::string text = read_file(file);
+    const std::string own = "targets = [\"attention\"]\n";
+    text.replace(text.find(own), own.size(), "");
+    text.replace(text.find('@'), 1, head);
+    write_file(file, text);
+    expect_refused(run(run_arguments(file)), words);
+  }
   void refused_set(const std::string& set, const std::string& words) const {
     expect_refused(run(run_arguments(study("", "seeds = [1]"), "runs", {"--set", set})), words);
   }
@@ -48,6 +58,41 @@ TEST_F(StudyBadInput, Studies) {
   std::filesystem::create_directories(folder / "empty");
   expect_refused(run({"report", (folder / "empty").string()}), "is no study's folder");
   expect_refused(run({"list", "rooters"}), "takes routers, selections, losses, data, measures or settings");
+}
+
+TEST_F(StudyBadInput, AxesWhoseCellsWouldBeTakenForOne) {
+  const std::string axis = "[[axis]]\nkey = \"routing.router.rank\"\n";
+  refused(axis + "values = [1, 2]\nlabels = [\"x\", \"x\"]\n", "study.toml:36:1: two values are called \"x\"");
+  refused("[[axis]]\nkey = \"routing.attention.apply\"\nvalues = [\"1\", 1]\n", "two values are called \"1\"");
+  refused(axis + "values = [1, 2]\n" + axis + "values = [3, 4]\n", "two axes set `routing.router.rank`");
+  refused(axis + "values = [1]\nlabels = [\"" + std::string(300, 'x') + "\"]\n", "give the axes shorter `labels`");
+}
+
+TEST_F(StudyBadInput, WhatWouldFallOutInSilence) {
+  const std::string moe = "[[arm]]\nname = \"m\"\ntargets = [\"moe\"]\nrouting.selection = { type = \"soft\" }\n";
+  const std::string both_targets = "seeds = [1]\ntargets = [\"attention\", \"moe\"]";
+  const std::string apart = "[[arm]]\nname = \"a\"\ntargets = [\"attention\"]\n" + moe;
+  const auto contrast = [](const std::string& more) {
+    return "[[contrast]]\nname = \"c\"\ntreatment = \"a\"\ncontrol = \"m\"\n" + more;
+  };
+  refused(moe,
+          "study.toml:35:1: arm \"m\" asks for target \"moe\", which the study doesn't run; study.targets: attention");
+  refused_in(both_targets, apart + contrast("primary = true\n"),
+             "contrast \"c\" has no target: a runs in attention, m in moe");
+  const std::string swap = "[[deployment]]\nname = \"d\"\nrandom = 1\n";
+  refused(swap + "targets = [\"both\"]\n", "deployment \"d\" asks for target \"both\", which the study doesn't run");
+  refused(swap + "arms = [\"dense\"]\n", "deployment \"d\": the dense arm has no routers to replace; leave it out");
+  refused_in(both_targets, apart + swap + "arms = [\"a\"]\ntargets = [\"attention\", \"moe\"]\n",
+             "deployment \"d\" would leave target \"moe\" out: none of its arms runs there");
+  refused_in(both_targets, apart + swap + "arms = [\"a\", \"m\"]\ntargets = [\"attention\"]\n",
+             "deployment \"d\" would leave arm \"m\" out, which runs in moe");
+  refused(swap +
+              "arms = [\"learned\"]\n[[contrast]]\nname = \"c\"\ntreatment = \"learned\"\ncontrol = \"random\"\n"
+              "deployment = \"d\"\n",
+          "contrast \"c\": deployment \"d\" leaves arm \"random\" out");
+  refused("[compensation]\npaired = \"rondam\"\n",
+          "study.toml:34:1: compensation.paired names no routed arm: \"rondam\"; arms: learned, random");
+  refused("[compensation]\nsame = \"dense\"\n", "compensation.same names no routed arm: \"dense\"");
 }
 
 TEST_F(StudyBadInput, Data) {
