@@ -21,6 +21,7 @@ struct Arm {
   int64_t heads = 2;
   double slack = 2;      // of the composition's error
   int64_t hidden = 128;  // of an expert
+  bool waits = false;    // dispatches experts on the host, so that no step can be captured
 };
 
 ModelSettings model_settings(const Arm& arm) {
@@ -153,7 +154,7 @@ std::vector<Arm> arms() {
       {"MoeHash", "moe", any, hashed("softmax_kept")},
       {"MoeHashDropout", "moe", any, hashed("softmax"), 0.1},
       {"MoeHashMean", "moe", any, hashed("mean")},
-      {"MoeWithoutKernels", "moe", any, hashed("softmax_kept"), 0, 2, 2, 100},
+      {"MoeWithoutKernels", "moe", any, hashed("softmax_kept"), 0, 2, 2, 100, true},
       {"MoeSoft", "moe", any, bilinear + "selection = { type = \"soft\" }\n"},
       {"MoeSoftDropout", "moe", any, bilinear + "selection = { type = \"soft\" }\n", 0.1},
       {"MoeLossFree", "moe", any, bilinear + "selection = { type = \"loss_free\", k = 2 }\n", 0, 2, flips},
@@ -229,7 +230,7 @@ Tensor trained(const Arm& arm, bool captured, uint64_t pieces = 1) {
     for (uint64_t piece = 0; piece < pieces; ++piece) data.push_back(some_batch(step * pieces + piece));
     loss = trainer.step(data).loss;
   }
-  EXPECT_EQ(trainer.captured(), captured) << arm.name;
+  EXPECT_EQ(trainer.captured(), captured && !arm.waits) << arm.name;
   return at::cat({run.parameters().flat().detach().to(at::kCPU), loss.to(at::kCPU).view({1})});
 }
 
@@ -242,6 +243,7 @@ TEST_P(FusedGpu, TrainsInPiecesToTheSameBitsCapturedOrNot) {
 }
 
 TEST_P(FusedGpu, WaitsForNothingInAHundredSteadySteps) {
+  if (GetParam().waits) GTEST_SKIP() << "it says that it waits";
   const StreamScope stream(at::kCUDA);
   const Built run(GetParam(), at::kCUDA, at::kFloat, true, true);
   TrainingSettings settings;
