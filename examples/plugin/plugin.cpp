@@ -89,9 +89,10 @@ class Entropy final : public RoutingLoss {
     const at::Tensor visible = visible_mask(routing.visible, scores.items_count, scores.choices_count, scores.device);
     at::Tensor values = dense(scores);
     if (visible.defined()) values = values.masked_fill(visible.logical_not(), -std::numeric_limits<double>::infinity());
-    const at::Tensor log_share = values.log_softmax(-1);
-    at::Tensor terms = log_share.exp() * log_share;
-    if (visible.defined()) terms = terms.masked_fill(visible.logical_not(), 0);  // 0 x -inf
+    at::Tensor log_share = values.log_softmax(-1);
+    // What can't be seen counts 0 before it is multiplied: 0 x -inf is NaN, and so would its gradient be.
+    if (visible.defined()) log_share = log_share.masked_fill(visible.logical_not(), 0);
+    const at::Tensor terms = log_share.exp() * log_share;
     return -terms.sum(-1).mean();
   }
 };

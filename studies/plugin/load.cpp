@@ -1,6 +1,9 @@
 #include "studies/plugin/load.h"
 
 #include <dlfcn.h>
+#include <elf.h>
+
+#include <cstring>
 
 #include "core/error.h"
 #include "studies/plugin/plugin.h"
@@ -42,6 +45,16 @@ void require_this_version(const Path& file, std::string_view bytes) {
           "{}: is no plug-in: it lacks the entry that ABSORB_PLUGIN makes (docs/new-router.md)", file.string());
   const std::string_view built = bytes.substr(at + mark.size(), bytes.find('\0', at) - at - mark.size());
   require(built == version, "{}: was built against {}, but this is {}: build it anew", file.string(), built, version);
+}
+
+// dlopen reads beyond the end of a file that was cut short, which ends the process: the table that ends one must be
+// there.
+void require_whole(const Path& file, std::string_view bytes) {
+  Elf64_Ehdr header{};
+  if (bytes.size() >= sizeof(header)) std::memcpy(&header, bytes.data(), sizeof(header));
+  const std::uint64_t end = header.e_shoff + std::uint64_t{header.e_shentsize} * header.e_shnum;
+  require(bytes.starts_with(ELFMAG) && end <= bytes.size(),
+          "{}: can't be loaded: it is cut short, or no shared library", file.string());
 }
 
 using Entry = void (*)(PluginTypes&);
@@ -92,6 +105,7 @@ void load_plugin(const Path& file) {
   for (const LoadedPlugin& plugin : loaded())
     if (plugin.hash == hash) return;
   require_this_version(whole, bytes.text());
+  require_whole(whole, bytes.text());
   register_types(whole, hash);
   loaded().push_back({whole, hash});
 }

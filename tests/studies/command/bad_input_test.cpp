@@ -57,7 +57,7 @@ TEST_F(StudyBadInput, Studies) {
   expect_refused(run({"run"}), "STUDY is required");
   std::filesystem::create_directories(folder / "empty");
   expect_refused(run({"report", (folder / "empty").string()}), "is no study's folder");
-  expect_refused(run({"list", "rooters"}), "takes routers, selections, losses, data, measures or settings");
+  expect_refused(run({"list", "rooters"}), "takes routers, selections, losses, data, measures, settings or folder");
 }
 
 TEST_F(StudyBadInput, AxesWhoseCellsWouldBeTakenForOne) {

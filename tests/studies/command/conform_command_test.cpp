@@ -13,7 +13,7 @@ TEST_F(ConformCommand, PrintsALineACheckAndASummary) {
   EXPECT_EQ(result.status, 0) << result.out << result.err;
   EXPECT_NE(result.out.find("router constant\n"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("selection soft\n"), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find("  attention  causality "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("  attention  future "), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("\n2 types, "), std::string::npos) << result.out;
   EXPECT_NE(result.out.find(" checks, 0 failed, "), std::string::npos) << result.out;
   EXPECT_EQ(result.out.find("router bilinear"), std::string::npos) << result.out;

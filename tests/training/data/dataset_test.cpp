@@ -151,7 +151,8 @@ TEST_F(TrainingDataset, ATypeIsOneOfTheRegistry) {
 TEST_F(TrainingDataset, TheFirstTypesShareOneTable) {
   const auto keys = [](const std::string& text) {
     std::set<std::string> found;
-    for (const auto& [key, value] : write_data(read_data(Settings::from_text(text, "test"))).items()) found.insert(key);
+    const Json table = write_data(read_data(Settings::from_text(text, "test")));
+    for (const auto& [key, value] : table.items()) found.insert(key);
     return found;
   };
   const std::set<std::string> text = keys(""), recall = keys("type = 'recall'\ncorpus = 'a.txt'");
