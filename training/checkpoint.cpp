@@ -12,7 +12,6 @@ namespace absorb {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace nlohmann::literals;
 using Json = nlohmann::json;
 
 std::vector<Path> checkpoints(const Path& run) {
@@ -29,8 +28,9 @@ Checkpoint read_one(const Path& folder) {
   const Json about = Json::parse(read_file(file), nullptr, false);
   require(about.is_object(), "{}: is no JSON object", file.string());
   require(about.contains("step") && about["step"].is_number_integer(), "{}: holds no `step`", file.string());
+  const Json hashes = about.value("hashes", Json());
   for (const char* name : {"model.safetensors", "optimiser.safetensors"}) {
-    const Json hash = about.value("/hashes"_json_pointer / name, Json());
+    const Json hash = hashes.is_object() ? hashes.value(name, Json()) : Json();
     require(hash.is_string(), "{}: holds no checksum of {}", file.string(), name);
     const MappedFile content(folder / name);
     require(hash_hex(content.text()) == hash.get<std::string>(), "{}: its checksum is wrong: truncated or damaged",

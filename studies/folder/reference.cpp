@@ -17,12 +17,13 @@ namespace {
 struct Documented {
   std::string file, about;
   std::vector<RecordFieldDoc> rows;
+  bool shown = false;  // in results.json and the CSV files
 };
 
 template <class S>
-Documented documented(std::string file, std::string about) {
+Documented documented(std::string file, std::string about, bool shown = false) {
   S blank;
-  return {std::move(file), std::move(about), document_record(detail::list_of(blank))};
+  return {std::move(file), std::move(about), document_record(detail::list_of(blank)), shown};
 }
 
 std::vector<Documented> records() {
@@ -31,8 +32,8 @@ std::vector<Documented> records() {
       documented<LockRecord>("analysis.lock", "What the study said beforehand that it would test."),
       documented<CellRecord>("<run>/cell.json", "Which run of its study this is."),
       documented<ProvenanceRecord>("<run>/run.json", "What ran, on what, built from what."),
-      documented<ResultRecord>("<run>/result.json", "What training left. Losses are in nats per token."),
-      documented<DeploymentRecord>("<run>/deployments/<key>.json", "The run's weights under another routing."),
+      documented<ResultRecord>("<run>/result.json", "What training left. Losses are in nats per token.", true),
+      documented<DeploymentRecord>("<run>/deployments/<key>.json", "The run's weights under another routing.", true),
       documented<FilesRecord>("<run>/files.json", "Checksums of a finished run's files, for `absorb verify`."),
       documented<BundleRecord>("bundle.json", "What a packed study holds; its first entry, kept where it is unpacked."),
       documented<ClaimRecord>("<run>/claim.json", "Who works on the run now; gone when nobody does."),
@@ -56,17 +57,16 @@ std::string folder_page() {
       "are "
       "of format 0 and are read; those of a later format are refused.\nA key in *italics* may be absent, where there "
       "is "
-      "nothing to say. In results.json and the CSV files a field has the name in the last column; there an empty one "
-      "stands for a field that stays in its file.\nsettings.json and study.toml hold settings: "
-      "[settings.md](settings.md). Where each file lies and when it is written: "
-      "[architecture.md](architecture.md).\n\n",
+      "nothing to say. A fourth column is the field's name in results.json and the CSV files; an empty one is in "
+      "neither.\nsettings.json and study.toml hold settings: [settings.md](settings.md). Where each file lies and when "
+      "it is written: [architecture.md](architecture.md).\n\n",
       folder_format);
   for (const Documented& record : records()) {
-    out += fmt::format("## `{}`\n\n{}\n\n| key | type | what it holds | published |\n|---|---|---|---|\n", record.file,
-                       record.about);
+    out += fmt::format("## `{}`\n\n{}\n\n| key | type | what it holds |{}\n|---|---|---|{}\n", record.file,
+                       record.about, record.shown ? " in results |" : "", record.shown ? "---|" : "");
     for (const RecordFieldDoc& row : record.rows)
-      out += fmt::format("| {} | {} | {} | {} |\n", row.may_lack ? "*" + row.key + "*" : "`" + row.key + "`", row.type,
-                         row.doc, published_as(row));
+      out += fmt::format("| {} | {} | {} |{}\n", row.may_lack ? "*" + row.key + "*" : "`" + row.key + "`", row.type,
+                         row.doc, record.shown ? " " + published_as(row) + " |" : "");
     out += '\n';
   }
   return out;

@@ -40,7 +40,7 @@ TEST(StudiesReport, HoldsEveryPartOfTheStudy) {
     EXPECT_EQ(occurrences(html, "<title id=\"" + prefix), figures) << prefix;
   EXPECT_EQ(occurrences(html, "<svg "), occurrences(html, "</desc>"));
   EXPECT_NE(html.find("0123456789abcdef0123456789abcdef01234567"), std::string::npos);
-  EXPECT_NE(html.find("600 steps of 16 x 128 tokens"), std::string::npos);
+  EXPECT_NE(html.find(synthetic::words().training), std::string::npos);
   EXPECT_NE(html.find("routing.frozen = true"), std::string::npos);
   EXPECT_GE(occurrences(html, "class=\"meta concentration\""), 1u);
   EXPECT_LT(html.size(), 5'000'000u);
