@@ -59,7 +59,7 @@ ArchiveReader::ArchiveReader(const Path& file) : archive_(::archive_read_new()),
     return;
   const std::string why = std::filesystem::is_regular_file(file) ? reason_of(archive_) : "there is no such file";
   ::archive_read_free(archive_);
-  user_error("{}: can't be read as a bundle: {}", file.string(), why);
+  user_error("{}: is no bundle of absorb, or is damaged: {}", file.string(), why);
 }
 
 ArchiveReader::~ArchiveReader() {
