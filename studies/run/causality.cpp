@@ -16,6 +16,7 @@ RunSettings twin_of(const RunSettings& run, const std::string& kind, int64_t con
   RunSettings twin = run;
   twin.target = kind;
   twin.model.context = context;
+  twin.model.dropout = 0;  // experts draw it by place among the sorted tokens, which later ones move
   twin.model.layers = std::min(run.model.layers, most_layers);
   twin.model.feed_forward = most_hidden;
   twin.model.moe.hidden = std::min(std::max<int64_t>(run.model.moe.hidden, 1), most_hidden);
@@ -43,7 +44,10 @@ struct Seen {
 class Twin {
  public:
   explicit Twin(const RunSettings& settings)
-      : context_(settings.model.context), run_(settings, vocabulary, at::kCPU, nullptr, at::kDouble) {
+      : context_(settings.model.context),
+        past_(random_tokens("past", context_)),
+        future_(random_tokens("future", context_)),
+        run_(settings, vocabulary, at::kCPU, nullptr, at::kDouble) {
     // Initial values hide what a zero multiplies.
     at::NoGradGuard no_grad;
     for (const Stored& stored : run_.parameters().stored()) {
@@ -54,8 +58,10 @@ class Twin {
   }
 
   int64_t context() const { return context_; }
+  Seen look(bool training) const { return look(past_, training); }
 
-  Seen look(const Tensor& tokens, const Tensor& targets, bool training) const {
+  // One pass over sequences [B,T+1].
+  Seen look(const Tensor& sequences, bool training) const {
     at::NoGradGuard no_grad;
     Seen seen;
     Routes watched = run_.routes();
@@ -63,36 +69,29 @@ class Twin {
       seen.weights.emplace_back(site, weights(routing).detach().clone());
     };
     Pass pass{.in = {.training = training, .seed = 1, .step = at::zeros({}, at::kLong)}};
-    seen.losses = run_.losses(watched)({tokens, targets}, pass).detach();
+    seen.losses =
+        run_.losses(watched)({sequences.narrow(1, 0, context_), sequences.narrow(1, 1, context_)}, pass).detach();
     return seen;
   }
 
-  // The site where what stands after position t changes the routing of positions up to t, or "the loss"; empty where
-  // nothing changes.
-  std::string leak(int64_t t, bool training) const {
-    const Tensor one = random_tokens("past", context_), other = random_tokens("future", context_);
-    const Tensor both = at::cat({one.narrow(1, 0, t + 1), other.narrow(1, t + 1, context_ - t)}, 1);
-    const Tensor input = one.narrow(1, 0, context_), changed = both.narrow(1, 0, context_);
-    const Tensor targets = one.narrow(1, 1, context_), changed_targets = both.narrow(1, 1, context_);
-    const Seen before = look(input, targets, training);
-    std::string found = difference(before, look(changed, targets, training), t + 1, t + 1);
-    // The target of t is a later token as well.
-    if (found.empty()) found = difference(before, look(changed, changed_targets, training), t + 1, t);
-    return found;
+  // The site where what stands after position t, tokens and targets, changes how positions up to t are routed, or "the
+  // loss" where it changes a loss before t, whose own target is such a token; empty where nothing changes.
+  std::string leak(const Seen& before, int64_t t, bool training) const {
+    const Tensor both = at::cat({past_.narrow(1, 0, t + 1), future_.narrow(1, t + 1, context_ - t)}, 1);
+    const Seen after = look(both, training);
+    for (std::size_t i = 0; i < before.weights.size(); ++i) {
+      const auto& [site, weights] = before.weights[i];
+      if (differ(weights.narrow(2, 0, t + 1), after.weights.at(i).second.narrow(2, 0, t + 1))) return site;
+    }
+    return differ(before.losses.narrow(1, 0, t), after.losses.narrow(1, 0, t)) ? "the loss" : "";
   }
 
  private:
   static bool differ(const Tensor& a, const Tensor& b) {
     return !((a - b).abs() <= rounding * (1 + a.abs())).all().item<bool>();  // NaN differs
   }
-  static std::string difference(const Seen& a, const Seen& b, int64_t routed, int64_t lost) {
-    for (std::size_t i = 0; i < a.weights.size(); ++i) {
-      const auto& [site, before] = a.weights[i];
-      if (differ(before.narrow(2, 0, routed), b.weights.at(i).second.narrow(2, 0, routed))) return site;
-    }
-    return differ(a.losses.narrow(1, 0, lost), b.losses.narrow(1, 0, lost)) ? "the loss" : "";
-  }
   int64_t context_;
+  Tensor past_, future_;  // [B,T+1]
   LiveRun run_;
 };
 
@@ -101,9 +100,7 @@ Twin small_twin(const RunSettings& run, const std::string& kind) {
   const int64_t most = run.model.context;
   for (int64_t context = std::min(least_context, most);; context = std::min(2 * context, most)) {
     try {
-      const Twin least(twin_of(run, kind, context));
-      const Tensor tokens = random_tokens("past", context);
-      least.look(tokens.narrow(1, 0, context), tokens.narrow(1, 1, context), false);
+      Twin(twin_of(run, kind, context)).look(false);
       return Twin(twin_of(run, kind, std::min(2 * context, most)));
     } catch (const UserError&) {
       if (context == most) throw;
@@ -114,15 +111,17 @@ Twin small_twin(const RunSettings& run, const std::string& kind) {
 void require_causal(const RunSettings& run, const std::string& kind, const RoutingSettings& routing) {
   if (routing.allow_noncausal) return;
   const Twin twin = small_twin(run, kind);
-  for (const bool training : {false, true})
+  for (const bool training : {false, true}) {
+    const Seen before = twin.look(training);
     for (const int64_t part : {1, 2}) {
-      const std::string site = twin.leak(twin.context() * part / 3, training);
+      const std::string site = twin.leak(before, twin.context() * part / 3, training);
       require(site.empty(),
               "{}: later tokens change how earlier ones are routed{} (router \"{}\", selection \"{}\"), so that losses "
               "know their future: `absorb conform` says more; if it is meant, set routing.{}.allow_noncausal = true, "
               "which tables and pages will say",
               site, training ? " in training" : "", routing.router.type, routing.selection.type, kind);
     }
+  }
 }
 
 }  // namespace

@@ -52,7 +52,8 @@ class Causality : public testing::Test {
     registries().routers.add<NoSettings>("next_token", "",
                                          [](const NoSettings&, const RoutingTask& task, Parameters parameters) {
                                            return std::make_shared<NextToken>(task, parameters);
-                                         });
+                                         },
+                                         {.attention = false});
     registries().selections.add<NoSettings>("expert_choice", "", [](const NoSettings&, const RoutingTask&, Parameters) {
       return std::make_shared<ExpertChoice>();
     });
@@ -113,26 +114,34 @@ TEST_F(Causality, EachKindIsHeldToItsOwn) {
   EXPECT_EQ(complaint(run("both", attention + moe)), "");
 }
 
-TEST_F(Causality, EveryCausalRoutingPasses) {
+TEST_F(Causality, EveryCausalRouterPasses) {
   for (const std::string& router : registries().routers.names()) {
     const Router::Traits& traits = registries().routers.traits(router);
-    for (const char* selection :
-         {"selection.type = \"soft\"\n", "selection = { type = \"top_k\", k = 3 }\n",
-          "selection = { type = \"top_k\", k = 40 }\n", "selection = { type = \"threshold\", weight = \"one\" }\n",
-          "selection = { type = \"loss_free\", k = 2 }\n"})
-      for (const std::string target : {"attention", "moe"}) {
-        const bool claims = target == "attention" ? traits.attention : traits.moe && !traits.gains;
-        const bool fits = std::string(selection).find(target == "moe" ? "k = 40" : "loss_free") == std::string::npos;
-        if (!claims || !fits || router == "next_token") continue;
-        const std::string more = "noise = 0.1\nshuffled = true\n";
-        const std::string text = (router == "redrawn" ? "" : more) + "router.type = \"" + router + "\"\n" + selection;
-        EXPECT_EQ(complaint(run(target, text, "dropout = 0.1\n")), "") << target << ' ' << text;
-      }
+    const std::string more = router == "redrawn" ? "" : "noise = 0.1\nshuffled = true\n";
+    const std::string text = more + "router.type = \"" + router + "\"\nselection = { type = \"top_k\", k = 3 }\n";
+    if (traits.attention) EXPECT_EQ(complaint(run("attention", text, "dropout = 0.1\n")), "") << text;
+    if (!traits.gains && router != "next_token") EXPECT_EQ(complaint(run("moe", text, "dropout = 0.1\n")), "") << text;
   }
+}
+
+TEST_F(Causality, EveryCausalSelectionPasses) {
+  const std::string router = "router.type = \"bilinear\"\n";
+  for (const std::string& selection : registries().selections.names()) {
+    const Selection::Traits& traits = registries().selections.traits(selection);
+    const std::string text = router + "selection.type = \"" + selection + "\"\n";
+    if (selection == "expert_choice") continue;
+    if (traits.attention) EXPECT_EQ(complaint(run("attention", text)), "") << text;
+    if (traits.moe) EXPECT_EQ(complaint(run("moe", text)), "") << text;
+  }
+  // A budget that takes a longer context than the least.
+  EXPECT_EQ(complaint(run("attention", router + "selection = { type = \"top_k\", k = 40 }\n")), "");
+  const std::string order = "selection = { type = \"top_k\", k = 40, order = \"causal_late\" }\n";
+  EXPECT_NE(complaint(run("attention", router + order)), "");
 }
 
 TEST_F(Causality, WhatSaysThatItIsNotIsRefusedBeforeAnythingRuns) {
   const Path folder = Path(testing::TempDir()) / "absorb_causality";
+  std::filesystem::create_directories(folder);
   const auto complaint_of = [&folder](const std::string& more) -> std::string {
     write_file(folder / "study.toml",
                "[study]\nname = \"s\"\nquestion = \"?\"\ntargets = [\"attention\"]\nseeds = [1]\n"
