@@ -3,7 +3,7 @@
 JOBS ?= $(shell nproc)
 BENCH_ARGS ?=
 
-.PHONY: study test asan build lint format bench setup tools clean
+.PHONY: study test asan golden build lint format bench setup tools clean
 
 study: build
 	build/release/absorb run configs/quick.toml
@@ -18,6 +18,10 @@ asan: tools
 	@cmake --preset asan >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 	cmake --build --preset asan --parallel $(JOBS) --target absorb_reader_tests
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 OMP_NUM_THREADS=1 build/asan/absorb_reader_tests --gtest_brief=1
+
+# Writes what every command prints anew and shows what changed.
+golden: build
+	scripts/golden
 
 build: setup
 	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
