@@ -7,15 +7,16 @@ if(ABSORB_SANITIZE)
   add_link_options(-fsanitize=${ABSORB_SANITIZE})
 endif()
 
+option(ABSORB_DEVELOPER "Warnings are errors: on in our presets, off for a compiler that we haven't seen" OFF)
 add_library(absorb_flags INTERFACE)
 target_compile_options(absorb_flags INTERFACE
-  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion;-Werror>"
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion;$<$<BOOL:${ABSORB_DEVELOPER}>:-Werror>>"
   # GCC 12 and 13 take a defaulted at::Tensor for uninitialized, and 13 any function of references for a dangling one.
   "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized;-Wno-dangling-reference>"
   # at::parallel_for is a plain loop in a source that is compiled without OpenMP. (Clang, which only lints, has no omp.h.)
   "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fopenmp>"
   # nvcc passes its own generated code to the host compiler: -Wconversion and -Wshadow would blame that.
-  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror;--Werror=all-warnings;--expt-relaxed-constexpr>")
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra$<$<BOOL:${ABSORB_DEVELOPER}>:,-Werror;--Werror=all-warnings>;--expt-relaxed-constexpr>")
 target_compile_definitions(absorb_flags INTERFACE XXH_INLINE_ALL TOML_HEADER_ONLY=1)
 target_include_directories(absorb_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 target_include_directories(absorb_flags SYSTEM BEFORE INTERFACE "${CMAKE_BINARY_DIR}/fmt")
