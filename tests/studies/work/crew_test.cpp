@@ -167,7 +167,7 @@ class StudyCrewGpu : public StudyCrew {
   /// Arms whose steps are captured, one whose steps never are, and experts; with dropout.
   Path mixed_study(int steps) const {
     const Path file = folder / "study.toml";
-    std::ofstream(file) << "[study]\nname = \"s\"\ntargets = [\"attention\"]\nmatch = \"none\"\nseeds = [1, 2]\n"
+    std::ofstream(file) << "[study]\nname = \"s\"\ntargets = [\"attention\", \"moe\"]\nmatch = \"none\"\nseeds = [1, 2]\n"
                         << "[data]\ntype = \"recall\"\nsequences = 64\n"
                         << "[model]\nlayers = 2\nwidth = 128\nheads = 2\ncontext = 32\ndropout = 0.1\nmoe.experts = 4\n"
                         << "[training]\nsteps = " << steps
@@ -177,9 +177,11 @@ class StudyCrewGpu : public StudyCrew {
                         << R"(
 [[arm]]
 name = "soft"
+targets = ["attention"]
 routing.losses.sparsity = 1.0
 [[arm]]
 name = "hard"
+targets = ["attention"]
 routing.selection = { type = "top_k", k = 4 }
 [[arm]]
 name = "experts"
@@ -188,6 +190,7 @@ routing.router = { type = "linear" }
 routing.selection = { type = "top_k", k = 2 }
 [[arm]]
 name = "exact"
+targets = ["attention"]
 training.precision = "fp32"
 [[deployment]]
 name = "harder"
