@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "studies/analysis/groups.h"
 #include "core/digits.h"
+#include "studies/analysis/groups.h"
 
 namespace absorb {
 namespace {

@@ -45,6 +45,7 @@ int unpack_command(const Path& bundle, const Path& folder) {
 }
 
 int verify_command(const VerifyOptions& options) {
+  require(std::filesystem::exists(options.what), "{}: there is no such file or folder", options.what.string());
   const bool bundle = std::filesystem::is_regular_file(options.what);
   if (!options.rerun.empty()) {
     require(!bundle, "--rerun takes a study's folder: `absorb unpack` makes one of {}", options.what.string());

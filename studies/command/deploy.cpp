@@ -21,6 +21,7 @@ int deploy_command(const DeployOptions& options) {
   for (const RunSpec& run : plan.runs)
     require(run.deployments.empty() || is_closed(run), "{}: isn't finished: `absorb run {}` finishes it first",
             run.folder.string(), options.study.string());
+  require_weights_for_open(plan);
   const StudyLog log(plan.folder);
   int64_t evaluated = 0;
   for (const RunSpec& run : plan.runs) {
@@ -31,7 +32,7 @@ int deploy_command(const DeployOptions& options) {
       std::cerr << fmt::format("{}: left to the worker that is at it\n", run.name());
       continue;
     }
-    std::cerr << fmt::format("{}: {} deployments\n", run.name(), open);
+    std::cerr << fmt::format("{}: {} deployment{}\n", run.name(), open, open == 1 ? "" : "s");
     log.info(fmt::format("{}: {} deployments to go", run.name(), open));
     deploy_all(run, device);
     log.info(fmt::format("{} is deployed", run.name()));

@@ -66,16 +66,6 @@ void require_disk(const RunPlan& plan, at::Device device, int64_t jobs) {
           static_cast<double>(needed) / 1e6, static_cast<double>(free) / 1e6);
 }
 
-// What is still open may need weights that a bundle came without: said before anything else goes on.
-void require_weights_for_open(const RunPlan& plan) {
-  for (const RunSpec& run : plan.runs) {
-    if (!is_closed(run) && !run.parent_run.empty()) require_weights(run.parent_run, "training " + run.name());
-    for (const DeploymentTask* task : open_deployments(run))
-      for (const Path& folder : {run.folder, task->source})
-        require_weights(folder, fmt::format("deployment \"{}\" of {}", task->key, run.name()));
-  }
-}
-
 // Opens every corpus once, so that what is wrong with one is said before anything is written, and its tokens are made
 // once rather than by every worker.
 void open_corpora(const RunPlan& plan) {

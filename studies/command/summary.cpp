@@ -6,10 +6,13 @@
 #include "studies/analysis/compensation_summaries.h"
 #include "studies/command/commands.h"
 #include "studies/folder/analysis_lock.h"
+#include "studies/folder/paths.h"
 #include "studies/plugin/load.h"
 #include "studies/report/data/results.h"
 #include "studies/report/text/compensation_table.h"
 #include "studies/report/text/table.h"
+#include "studies/run/deployment.h"
+#include "studies/run/runner.h"
 
 namespace absorb {
 
@@ -74,6 +77,15 @@ RunPlan plan_in(const Path& folder, const std::vector<std::string>& sets) {
   Study study = study_in(folder, sets);
   study.settings.name = own.filename().string();
   return plan_runs(study, own.parent_path());
+}
+
+void require_weights_for_open(const RunPlan& plan) {
+  for (const RunSpec& run : plan.runs) {
+    if (!is_closed(run) && !run.parent_run.empty()) require_weights(run.parent_run, "training " + run.name());
+    for (const DeploymentTask* task : open_deployments(run))
+      for (const Path& folder : {run.folder, task->source})
+        require_weights(folder, fmt::format("deployment \"{}\" of {}", task->key, run.name()));
+  }
 }
 
 std::vector<RunSpec> runs_of_arm(const RunPlan& plan, const RunsWanted& wanted) {

@@ -20,6 +20,10 @@ PlanRecord planned_in(const Path& folder);
 /// Its plan made anew, for whoever trains or measures, with that folder as the study's own.
 RunPlan plan_in(const Path& folder, const std::vector<std::string>& sets = {});
 
+/// UserError where what is still open, training or a deployment, needs weights that a bundle came without: said before
+/// anything else goes on.
+void require_weights_for_open(const RunPlan& plan);
+
 /// Runs of one arm, of a target and seed where they are given (empty, negative: all).
 struct RunsWanted {
   std::string arm, target;

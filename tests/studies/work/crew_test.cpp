@@ -167,14 +167,15 @@ class StudyCrewGpu : public StudyCrew {
   /// Arms whose steps are captured, one whose steps never are, and experts; with dropout.
   Path mixed_study(int steps) const {
     const Path file = folder / "study.toml";
-    std::ofstream(file) << "[study]\nname = \"s\"\ntargets = [\"attention\", \"moe\"]\nmatch = \"none\"\nseeds = [1, 2]\n"
-                        << "[data]\ntype = \"recall\"\nsequences = 64\n"
-                        << "[model]\nlayers = 2\nwidth = 128\nheads = 2\ncontext = 32\ndropout = 0.1\nmoe.experts = 4\n"
-                        << "[training]\nsteps = " << steps
-                        << "\nbatch = 16\nwarmup = 5\ncheckpoint_every = 50\nevaluate_every = 20\naccounts_every = 7\n"
-                        << "precision = \"bf16\"\n"
-                        << "[routing]\nrouter = { type = \"bilinear\", rank = 16 }\nselection = { type = \"soft\" }\n"
-                        << R"(
+    std::ofstream(file)
+        << "[study]\nname = \"s\"\ntargets = [\"attention\", \"moe\"]\nmatch = \"none\"\nseeds = [1, 2]\n"
+        << "[data]\ntype = \"recall\"\nsequences = 64\n"
+        << "[model]\nlayers = 2\nwidth = 128\nheads = 2\ncontext = 32\ndropout = 0.1\nmoe.experts = 4\n"
+        << "[training]\nsteps = " << steps
+        << "\nbatch = 16\nwarmup = 5\ncheckpoint_every = 50\nevaluate_every = 20\naccounts_every = 7\n"
+        << "precision = \"bf16\"\n"
+        << "[routing]\nrouter = { type = \"bilinear\", rank = 16 }\nselection = { type = \"soft\" }\n"
+        << R"(
 [[arm]]
 name = "soft"
 targets = ["attention"]
