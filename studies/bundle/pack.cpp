@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "studies/bundle/archive.h"
 #include "studies/bundle/bundle.h"
+#include "studies/folder/paths.h"
 
 namespace absorb {
 namespace {
@@ -18,11 +19,6 @@ using Items = std::map<std::string, Item>;
 
 bool is_weights(const std::string& name) {
   return name.starts_with("weights") && name.ends_with(".safetensors");
-}
-
-// A run that is under way has a claim and checkpoints, which nobody could go on from elsewhere.
-bool is_closed(const Path& run) {
-  return fs::exists(run / "DONE") || fs::exists(run / "FAILED");
 }
 
 void add_run(const Path& folder, const std::string& run, const PackOptions& options, Items& items) {
@@ -49,7 +45,8 @@ Items items_of(const Path& folder, const PlanRecord& plan, const PackOptions& op
       if (entry.path().extension() == ".so") items["plugins/" + entry.path().filename().string()] = {entry.path(), {}};
   items["plan.json"] = {{}, record_text(plan)};  // a folder of format 0 has none
   for (const PlannedRun& run : plan.runs)
-    if (is_closed(folder / run.folder)) add_run(folder, run.folder, options, items);
+    // A run that is under way has a claim and checkpoints, which nobody could go on from elsewhere.
+    if (has_ended(folder / run.folder)) add_run(folder, run.folder, options, items);
   return items;
 }
 

@@ -23,6 +23,8 @@ inline bool is_inside(const std::string& name) {
   return !name.empty() && path.is_relative() && !path.filename().empty() &&
          std::none_of(path.begin(), path.end(), [](const Path& part) { return part == ".." || part == "."; });
 }
+/// Whether DONE or FAILED closes the run in this folder.
+bool has_ended(const Path& run);
 /// UserError where a finished run came out of a bundle without its weights; `why`: what needs them.
 void require_weights(const Path& run, const std::string& why);
 

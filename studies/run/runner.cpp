@@ -7,6 +7,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/safetensors.h"
+#include "studies/folder/paths.h"
 #include "studies/folder/records/cell.h"
 #include "studies/folder/records/files.h"
 #include "studies/run/causality.h"
@@ -204,7 +205,7 @@ class Run {
 }  // namespace
 
 bool is_closed(const RunSpec& run) {
-  return fs::exists(run.folder / "DONE") || fs::exists(run.folder / "FAILED");
+  return has_ended(run.folder);
 }
 
 RunEnd execute(const RunSpec& run, Claim& claim, const RunnerOptions& options) {
