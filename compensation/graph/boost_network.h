@@ -14,14 +14,14 @@ struct Arc {
   double length = 0;
   std::size_t place = 0;  // in WeightedGraph::edges
 };
-using Network = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, boost::no_property, Arc>;
+using BoostNetwork = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, boost::no_property, Arc>;
 
 /// InternalError for an edge that leaves the graph and for a weight that is not above 0 and finite.
 void check_graph(const WeightedGraph& graph);
 
 template <class Length>
-Network boost_graph(const WeightedGraph& graph, std::span<const std::size_t> places, const Length& length) {
-  Network result(graph.vertices);
+BoostNetwork boost_graph(const WeightedGraph& graph, std::span<const std::size_t> places, const Length& length) {
+  BoostNetwork result(graph.vertices);
   for (std::size_t place : places) {
     const WeightedEdge& edge = graph.edges[place];
     boost::add_edge(edge.from, edge.to, Arc{length(edge.weight), place}, result);

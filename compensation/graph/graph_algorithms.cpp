@@ -62,7 +62,7 @@ std::vector<double> betweenness(const WeightedGraph& graph) {
   std::vector<std::size_t> places(graph.edges.size());
   std::iota(places.begin(), places.end(), std::size_t{0});
   std::erase_if(places, [&](std::size_t i) { return graph.edges[i].from == graph.edges[i].to; });
-  const Network boost = boost_graph(graph, places, [](double weight) { return 1 / weight; });
+  const BoostNetwork boost = boost_graph(graph, places, [](double weight) { return 1 / weight; });
   const auto index = boost::get(boost::vertex_index, boost);
   boost::brandes_betweenness_centrality(boost,
                                         boost::centrality_map(boost::make_iterator_property_map(result.begin(), index))
@@ -76,7 +76,7 @@ std::vector<std::size_t> dominators(const WeightedGraph& graph, std::size_t root
   check(root < graph.vertices, "[graph] no vertex {}", root);
   std::vector<std::size_t> result(graph.vertices, no_vertex), places(graph.edges.size());
   std::iota(places.begin(), places.end(), std::size_t{0});
-  const Network boost = boost_graph(graph, places, [](double) { return 1.0; });
+  const BoostNetwork boost = boost_graph(graph, places, [](double) { return 1.0; });
   // The short form of this call numbers what the root doesn't reach 0 instead of "never", and is then wrong wherever
   // such a vertex has an edge to one that is reached (Boost 1.81; pull request 97 of boostorg/graph).
   std::vector<std::size_t> numbers(graph.vertices, no_vertex), parents(graph.vertices, no_vertex),

@@ -18,7 +18,7 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-using Edge = boost::graph_traits<Network>::edge_descriptor;
+using Edge = boost::graph_traits<BoostNetwork>::edge_descriptor;
 
 double largest_weight(const WeightedGraph& graph) {
   double largest = 0;
@@ -155,7 +155,7 @@ class Yen {
   }
 
   void add_candidate(const Places& root, std::size_t spur) {
-    const boost::filtered_graph<Network, EdgeOpen> open(graph_, EdgeOpen{this});
+    const boost::filtered_graph<BoostNetwork, EdgeOpen> open(graph_, EdgeOpen{this});
     try {
       dijkstra(open, spur, distances_, SearchVisitor(to_, arrived_by_));
     } catch (const Found&) {
@@ -172,7 +172,7 @@ class Yen {
   const WeightedGraph& plain_;
   double largest_;
   std::size_t from_, to_;
-  Network graph_;
+  BoostNetwork graph_;
   std::vector<bool> vertex_closed_, edge_closed_;
   std::vector<double> distances_;
   Places arrived_by_;
