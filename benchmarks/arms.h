@@ -9,7 +9,7 @@
 namespace absorb::bench {
 
 /// A size of configs/models/ as far as a step's time depends on it.
-struct Size {
+struct ArmSize {
   std::string name;
   ModelSettings model;
   int64_t vocabulary = 256, batch = 32;  // batch: sequences a step
@@ -21,8 +21,8 @@ inline RoutingSettings routing(const std::string& toml) {
 }
 
 /// Bytes, width 128, two layers: what the quick studies train (docs/science.md section 7).
-inline Size small_size() {
-  Size size;
+inline ArmSize small_size() {
+  ArmSize size;
   size.name = "small";
   size.attention = routing(R"(router = { type = "bilinear", rank = 32 }
 selection = { type = "soft" }
@@ -34,8 +34,8 @@ losses = { load_balance = 0.01 })");
 }
 
 /// The paper's model and protocol (docs/science.md section 2), with two sequences a step for a CPU's sake.
-inline Size paper_size() {
-  Size size;
+inline ArmSize paper_size() {
+  ArmSize size;
   size.name = "paper";
   size.vocabulary = 50257;
   size.batch = 2;

@@ -21,7 +21,7 @@ constexpr int warmup_steps = 3;
 /// One run without its corpus: random tokens cost what text costs.
 class Run {
  public:
-  Run(const Size& size, const std::string& arm)
+  Run(const ArmSize& size, const std::string& arm)
       : size_(size),
         parameters_(/*seed=*/1),
         model_(size.model, size.vocabulary, target_named(arm).moe, parameters_),
@@ -46,7 +46,7 @@ class Run {
   int64_t parameters() const { return parameters_.counts().unique; }
 
  private:
-  Size size_;
+  ArmSize size_;
   Parameters parameters_;
   Model model_;
   Routes routes_;
@@ -60,7 +60,7 @@ double cpu_ms() {
   return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }  // of all threads
 
-void time_steps(benchmark::State& state, const Size& size, const std::string& arm) {
+void time_steps(benchmark::State& state, const ArmSize& size, const std::string& arm) {
   Run run(size, arm);
   Tensor loss;
   for (int i = 0; i < warmup_steps; ++i) loss = run.step(run.batch());
@@ -86,7 +86,7 @@ void time_steps(benchmark::State& state, const Size& size, const std::string& ar
 }  // namespace
 
 void register_steps(int64_t steps) {
-  for (const Size& size : {small_size(), paper_size()})
+  for (const ArmSize& size : {small_size(), paper_size()})
     for (const std::string arm : {"dense", "attention", "moe", "both"})
       benchmark::RegisterBenchmark(("step/" + size.name + "/" + arm).c_str(),
                                    [size, arm](benchmark::State& state) { time_steps(state, size, arm); })

@@ -50,6 +50,7 @@ std::string in_one_line(const std::string& text) {
 }  // namespace
 
 struct StudyLog::Sink {
+  explicit Sink(spdlog::sink_ptr file) : logger("absorb", std::move(file)) {}
   spdlog::logger logger;
 };
 
@@ -57,7 +58,7 @@ StudyLog::StudyLog(const Path& study) {
   auto sink = std::make_shared<AppendingSink>(study / "absorb.log");
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ " + host_name() + " %P %l: %v",
                                                                   spdlog::pattern_time_type::utc));
-  sink_ = std::make_shared<Sink>(spdlog::logger("absorb", std::move(sink)));
+  sink_ = std::make_shared<Sink>(std::move(sink));
 }
 
 void StudyLog::info(const std::string& text) const {
