@@ -42,11 +42,22 @@ Tensor int_tensor(const Tensor& like, at::IntArrayRef shape) {
   return empty_like_on(like, shape, at::kInt);
 }
 
+// A kernel's header knows no header of ours, so that the two lists stand apart: here they are held together.
+kernels::ExpertWeight kernel_weight(Weight weight) {
+  using enum kernels::ExpertWeight;
+  static_assert(static_cast<int>(Weight::one) == static_cast<int>(one));
+  static_assert(static_cast<int>(Weight::mean) == static_cast<int>(mean));
+  static_assert(static_cast<int>(Weight::sigmoid) == static_cast<int>(sigmoid));
+  static_assert(static_cast<int>(Weight::softmax) == static_cast<int>(softmax));
+  static_assert(static_cast<int>(Weight::softmax_kept) == static_cast<int>(softmax_kept));
+  return static_cast<kernels::ExpertWeight>(weight);
+}
+
 void choose(Kept& k, const Routing& routing) {
   k.route.tokens = k.tokens;
   k.route.experts = k.count;
   k.route.kept = k.kept;
-  k.route.weight = static_cast<kernels::ExpertWeight>(routing.weight);
+  k.route.weight = kernel_weight(routing.weight);
   if (k.scores.scalar_type() == at::kFloat)
     k.route.scores = read<float>(k.scores);
   else
