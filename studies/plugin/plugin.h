@@ -33,4 +33,4 @@ struct PluginTypes {
   extern "C" __attribute__((visibility("default"))) const char* absorb_plugin_version() { \
     return ABSORB_PLUGIN_MARK ABSORB_PLUGIN_VERSION;                                      \
   }                                                                                       \
-  extern "C" __attribute__((visibility("default"))) void absorb_plugin(absorb::PluginTypes& types)
+  extern "C" __attribute__((visibility("default"))) void absorb_plugin(absorb::PluginTypes& types)  // NOLINT

@@ -52,7 +52,8 @@ class Twin {
     at::NoGradGuard no_grad;
     for (const Stored& stored : run_.parameters().stored()) {
       const Tensor& leaf = stored.leaf;
-      const double sd = leaf.dim() < 2 ? 0.1 : 1 / std::sqrt(static_cast<double>(leaf.numel() / leaf.size(0)));
+      const int64_t inputs = leaf.numel() / leaf.size(0);
+      const double sd = leaf.dim() < 2 ? 0.1 : 1 / std::sqrt(static_cast<double>(inputs));
       leaf.detach().add_(gauss({stream_key(1, "causality/" + stored.name), {}}, leaf.sizes(), at::kCPU), sd);
     }
   }
