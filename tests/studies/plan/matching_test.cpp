@@ -29,8 +29,8 @@ double walked(const RunSettings& run, double active_share, double score_rank) {
     for (const Slice& slice : stored.slices) {
       const Part part = slice.component.part;
       if (part == Part::norm || (part == Part::embedding && slice.component.index == 1)) continue;
-      const double numbers = static_cast<double>(slice.rows * (stored.leaf.numel() / stored.leaf.size(0)));
-      operations += 2 * numbers * (part == Part::expert ? active_share : 1);
+      const int64_t columns = stored.leaf.numel() / stored.leaf.size(0);
+      operations += 2 * static_cast<double>(slice.rows * columns) * (part == Part::expert ? active_share : 1);
     }
   const auto layers = static_cast<double>(run.model.layers), context = static_cast<double>(run.model.context);
   operations += layers * 2 * context * static_cast<double>(run.model.width);
