@@ -3,7 +3,7 @@
 #include <torch/types.h>
 
 #include "core/error.h"
-#include "tensors/kernel_choice.h"
+#include "tensors/kernels/kernel_choice.h"
 
 namespace absorb {
 namespace {

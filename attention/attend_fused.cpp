@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "router/kernels.h"
 #include "tensors/gradient_home.h"
-#include "tensors/kernel_arguments.h"
+#include "tensors/kernels/kernel_arguments.h"
 #include "tensors/node.h"
 #include "tensors/view_sink.h"
 

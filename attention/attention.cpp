@@ -3,7 +3,7 @@
 #include <torch/types.h>
 
 #include "core/error.h"
-#include "tensors/linear.h"
+#include "tensors/linear/linear.h"
 
 namespace absorb {
 

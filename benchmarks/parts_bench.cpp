@@ -6,7 +6,7 @@
 #include "attention/attend.h"
 #include "moe/dispatch.h"
 #include "moe/moe.h"
-#include "training/adamw.h"
+#include "training/optimiser/adamw.h"
 
 namespace absorb::bench {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <torch/types.h>
 
-#include "tensors/kernel_choice.h"
-#include "tensors/linear.h"
+#include "tensors/kernels/kernel_choice.h"
+#include "tensors/linear/linear.h"
 
 namespace absorb {
 

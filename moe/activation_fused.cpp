@@ -3,8 +3,8 @@
 
 #include "moe/activation.h"
 #include "moe/cuda/activation.cuh"
-#include "tensors/fused_weights.h"
-#include "tensors/kernel_arguments.h"
+#include "tensors/kernels/kernel_arguments.h"
+#include "tensors/linear/fused_weights.h"
 
 namespace absorb {
 

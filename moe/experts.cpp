@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "moe/dispatch.h"
-#include "tensors/kernel_choice.h"
-#include "tensors/linear.h"
+#include "tensors/kernels/kernel_choice.h"
+#include "tensors/linear/linear.h"
 
 namespace absorb {
 namespace {

@@ -4,13 +4,13 @@
 #include "core/error.h"
 #include "moe/cuda/activation.cuh"
 #include "moe/cuda/dispatch.cuh"
-#include "moe/cuda/grouped.cuh"
+#include "moe/cuda/grouped/grouped.cuh"
 #include "moe/cuda/route.cuh"
 #include "moe/experts.h"
 #include "tensors/autocast.h"
-#include "tensors/fused_weights.h"
-#include "tensors/kernel_arguments.h"
-#include "tensors/linear.h"
+#include "tensors/kernels/kernel_arguments.h"
+#include "tensors/linear/fused_weights.h"
+#include "tensors/linear/linear.h"
 
 namespace absorb {
 namespace {

@@ -2,7 +2,7 @@
 #include "core/device.h"
 #include "moe/cuda/activation.cuh"
 #include "moe/cuda/dispatch.cuh"
-#include "moe/cuda/grouped.cuh"
+#include "moe/cuda/grouped/grouped.cuh"
 #include "moe/cuda/route.cuh"
 
 namespace absorb::kernels {

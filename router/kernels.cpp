@@ -5,7 +5,7 @@
 #include "router/cuda/balance.cuh"
 #include "router/cuda/sparsity.cuh"
 #include "router/cuda/top_k.cuh"
-#include "tensors/kernel_arguments.h"
+#include "tensors/kernels/kernel_arguments.h"
 #include "tensors/node.h"
 #include "tensors/view_sink.h"
 

@@ -2,8 +2,8 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "tensors/cuda/column_sums.cuh"
-#include "tensors/kernel_trace.h"
-#include "tensors/product.h"
+#include "tensors/kernels/kernel_trace.h"
+#include "tensors/linear/product.h"
 
 namespace absorb {
 

@@ -5,7 +5,7 @@
 #include <bit>
 
 #include "core/error.h"
-#include "tensors/kernel_choice.h"
+#include "tensors/kernels/kernel_choice.h"
 
 namespace absorb {
 namespace {

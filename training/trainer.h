@@ -7,10 +7,10 @@
 #include <optional>
 #include <span>
 
-#include "tensors/fused_weights.h"
-#include "training/accounts.h"
-#include "training/adamw.h"
+#include "tensors/linear/fused_weights.h"
 #include "training/batch.h"
+#include "training/optimiser/accounts.h"
+#include "training/optimiser/adamw.h"
 #include "training/step_graph.h"
 
 namespace absorb {

@@ -48,20 +48,6 @@ __global__ void __launch_bounds__(most_threads, forward_resident(drops))
   });
 }
 
-struct Outputs {
-  const Bf16* dout;
-  Bf16* du;
-  float* partials;  // [runs + E, F], or null
-  float* dots;      // dweights' parts: [N, parts], or null
-  int fold, parts;  // lanes that share an expert, a power of two; F / 8 / fold
-};
-
-/// What the backward reads of eight elements.
-struct Taken {
-  uint4 u, dout;
-  float weight;
-};
-
 /// du of the eight elements with dropout index `index`; adds to the sums of columns and returns sum of dout mask act.
 /// Four at a time: the registers of eight random words don't fit beside the rest.
 template <Activation kind, bool drops, Experts experts>

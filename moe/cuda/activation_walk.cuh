@@ -164,4 +164,19 @@ __device__ __forceinline__ Floats<8> bias_of(const ActivationCall& a, const Plac
   return a.bias ? load8(a.bias, static_cast<int64_t>(expert) * place.width + place.column) : Floats<8>{};
 }
 
+/// What the backward pass leaves beside the call.
+struct Outputs {
+  const Bf16* dout;
+  Bf16* du;
+  float* partials;  // [runs + E, F], or null
+  float* dots;      // dweights' parts: [N, parts], or null
+  int fold, parts;  // lanes that share an expert, a power of two; F / 8 / fold
+};
+
+/// What the backward reads of eight elements.
+struct Taken {
+  uint4 u, dout;
+  float weight;
+};
+
 }  // namespace absorb::kernels

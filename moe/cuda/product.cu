@@ -7,7 +7,7 @@
 
 #include "moe/cuda/block_product.cuh"
 #include "moe/cuda/first_steps.cuh"
-#include "moe/cuda/grouped.cuh"
+#include "moe/cuda/grouped/grouped.cuh"
 #include "tensors/cuda/launch.cuh"
 
 namespace absorb::kernels {

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "tensors/linear.h"
+#include "tensors/linear/linear.h"
 
 namespace absorb {
 namespace {

@@ -1,5 +1,6 @@
 #include "core/error.h"
 #include "studies/bundle/bundle.h"
+#include "studies/folder/paths.h"
 
 namespace absorb {
 namespace {
@@ -13,7 +14,7 @@ class FolderVerifier {
 
   Verified verify() {
     for (const PlannedRun& run : plan_.runs)
-      if (fs::exists(folder_ / run.folder / "DONE")) verify_run(run);
+      if (is_done(folder_ / run.folder)) verify_run(run);
     return std::move(found_);
   }
 

@@ -214,6 +214,40 @@ int guarded(const Command& command, const std::vector<std::string>& plugins) {
   }
 }
 
+// What the line sets, for every command.
+struct Line {
+  RunOptions run;
+  DeployOptions deploy;
+  Path folder, before, after;
+  std::string what;
+  bool markdown = false;
+  PlanOptions plan;
+  TokensOptions tokens;
+  CompensateOptions compensate;
+  GraphOptions graph;
+  ConformOptions conform;
+  BenchOptions bench;
+  BundleOptions bundles;
+  std::vector<std::string> plugins;
+  Command chosen;
+};
+
+void add_commands(CLI::App& app, Line& line) {
+  add_run(app, line.run, line.chosen);
+  add_looks(app, line.folder, line.what, line.markdown, line.chosen);
+  add_plan(app, line.plan, line.chosen);
+  add_diff(app, line.before, line.after, line.chosen);
+  add_deploy(app, line.deploy, line.chosen);
+  add_tensorboard(app, line.folder, line.chosen);
+  add_tokens(app, line.tokens, line.chosen);
+  add_compensate(app, line.compensate, line.chosen);
+  add_graph(app, line.graph, line.chosen);
+  add_conform(app, line.conform, line.chosen);
+  add_bench(app, line.bench, line.chosen);
+  add_bundles(app, line.bundles, line.chosen);
+  add_plugins(app, line.plugins);
+}
+
 }  // namespace
 
 int command_line(int argc, char** argv) {
@@ -225,36 +259,10 @@ int command_line(int argc, char** argv) {
   app.footer(
       "Start with: absorb run configs/quick.toml\nExit status: 0 done, 1 our mistake, 2 yours, 3 some runs failed, "
       "75 interrupted (the same command goes on)");
-  RunOptions run;
-  DeployOptions deploy;
-  run.argv.assign(argv, argv + argc);
-  Path folder;
-  std::string what;
-  bool markdown = false;
-  PlanOptions plan;
-  Path before, after;
-  TokensOptions tokens;
-  CompensateOptions compensate;
-  GraphOptions graph;
-  ConformOptions conform;
-  BenchOptions bench;
-  std::vector<std::string> plugins;
-  BundleOptions bundles;
-  bundles.verify.argv.assign(argv, argv + argc);
-  Command chosen;
-  add_run(app, run, chosen);
-  add_looks(app, folder, what, markdown, chosen);
-  add_plan(app, plan, chosen);
-  add_diff(app, before, after, chosen);
-  add_deploy(app, deploy, chosen);
-  add_tensorboard(app, folder, chosen);
-  add_tokens(app, tokens, chosen);
-  add_compensate(app, compensate, chosen);
-  add_graph(app, graph, chosen);
-  add_conform(app, conform, chosen);
-  add_bench(app, bench, chosen);
-  add_bundles(app, bundles, chosen);
-  add_plugins(app, plugins);
+  Line line;
+  line.run.argv.assign(argv, argv + argc);
+  line.bundles.verify.argv.assign(argv, argv + argc);
+  add_commands(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -262,7 +270,7 @@ int command_line(int argc, char** argv) {
     std::cerr << "absorb: " << error.what() << " (absorb --help says more)\n";
     return exit_users_mistake;
   }
-  return guarded(chosen, plugins);
+  return guarded(line.chosen, line.plugins);
 }
 
 }  // namespace absorb

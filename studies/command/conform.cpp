@@ -5,7 +5,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
-#include "router/conformance.h"
+#include "router/conformance/conformance.h"
 #include "studies/command/commands.h"
 
 namespace absorb {

@@ -33,14 +33,15 @@ int deploy_command(const DeployOptions& options) {
       continue;
     }
     std::cerr << fmt::format("{}: {} deployment{}\n", run.name(), open, open == 1 ? "" : "s");
-    log.info(fmt::format("{}: {} deployments to go", run.name(), open));
+    log.info(fmt::format("{}: {} deployment{} to go", run.name(), open, open == 1 ? "" : "s"));
     deploy_all(run, device);
     log.info(fmt::format("{} is deployed", run.name()));
     evaluated += open;
   }
   write_study(study, plan.folder);
   write_plan(plan.folder, plan_record(study, plan));
-  std::cout << fmt::format("{} deployments evaluated\n", evaluated) << summarise(plan.folder);
+  std::cout << fmt::format("{} deployment{} evaluated\n", evaluated, evaluated == 1 ? "" : "s")
+            << summarise(plan.folder);
   return exit_done;
 }
 

@@ -91,8 +91,7 @@ void train_again(const RunSpec& run, const VerifyOptions& options, const std::st
 int rerun(const VerifyOptions& options) {
   const RunPlan plan = plan_in(options.what);
   const RunSpec run = run_named(plan, options.rerun);
-  require(std::filesystem::exists(run.folder / "DONE"), "{}: isn't finished: there is nothing to hold a second run to",
-          run.folder.string());
+  require(is_done(run.folder), "{}: isn't finished: there is nothing to hold a second run to", run.folder.string());
   require(read_file(run.folder / "DONE") == run.identity + '\n',
           "{}: was trained with other settings than the study's, so that it can't be repeated", run.folder.string());
   if (!run.parent_run.empty()) require_weights(run.parent_run, fmt::format("repeating {}", run.name()));

@@ -114,6 +114,48 @@ std::string ended(const WorkResult& result) {
                      result.undeployed);
 }
 
+WorkOptions work_options(const RunOptions& options, const Study& study, at::Device device, int64_t jobs) {
+  const bool fused = options.kernels == "fused";
+  return {
+      device,
+      jobs,
+      device.is_cuda(),
+      options.worker,
+      options.argv,
+      worker_command(options),
+      study.settings.top_k,
+      fused,
+      [device, fused](const RunSettings& run, int64_t vocabulary) { say_what_fits(run, vocabulary, device, fused); }};
+}
+
+// What the command does once, before any worker starts.
+void prepare(const RunOptions& options, const Study& study, const RunPlan& plan, at::Device device, int64_t jobs) {
+  require_weights_for_open(plan);
+  require_disk(plan, device, jobs);
+  open_corpora(plan);
+  require_writable(options.runs);
+  lock_analysis(study, plan.folder);
+  write_study(study, plan.folder);
+  write_plan(plan.folder, plan_record(study, plan));
+}
+
+// The table, or what is missing from it; the exit status.
+int say_how_it_ended(const WorkResult& result, const RunPlan& plan) {
+  if (result.interrupted && (result.open > 0 || result.undeployed > 0)) {
+    std::cerr << fmt::format("stopped with {} of {} runs finished; the same command goes on where it stopped\n",
+                             result.done + result.failed, plan.runs.size());
+    return exit_resumable;
+  }
+  std::cout << summarise(plan.folder);
+  if (result.open > 0 || result.undeployed > 0) {
+    std::cerr << fmt::format("absorb: {} runs were not {}; the lines above say why\n",
+                             result.open > 0 ? result.open : result.undeployed,
+                             result.open > 0 ? "finished" : "deployed");
+    return result.worker_status == 0 ? static_cast<int>(exit_ours) : result.worker_status;
+  }
+  return result.failed > 0 ? exit_some_failed : exit_done;
+}
+
 }  // namespace
 
 int run_command(const RunOptions& options) {
@@ -130,44 +172,14 @@ int run_command(const RunOptions& options) {
     user_error("{}: data names {}, which doesn't exist (scripts/setup unpacks the default corpus)",
                options.study.string(), file);
   refuse_changed_runs(plan);
-  WorkOptions work_options{device,
-                           jobs,
-                           device.is_cuda(),
-                           options.worker,
-                           options.argv,
-                           worker_command(options),
-                           study.settings.top_k,
-                           options.kernels == "fused",
-                           [device, fused = options.kernels == "fused"](const RunSettings& run, int64_t vocabulary) {
-                             say_what_fits(run, vocabulary, device, fused);
-                           }};
-  if (!options.worker) {
-    require_weights_for_open(plan);
-    require_disk(plan, device, jobs);
-    open_corpora(plan);
-    require_writable(options.runs);
-    lock_analysis(study, plan.folder);
-    write_study(study, plan.folder);
-    write_plan(plan.folder, plan_record(study, plan));
-  }
-  work_options.log = StudyLog(plan.folder);
-  if (!options.worker) work_options.log.info(begun(options, plan, jobs));
-  const WorkResult result = work(plan, work_options);
+  WorkOptions how = work_options(options, study, device, jobs);
+  if (!options.worker) prepare(options, study, plan, device, jobs);
+  how.log = StudyLog(plan.folder);
+  if (!options.worker) how.log.info(begun(options, plan, jobs));
+  const WorkResult result = work(plan, how);
   if (options.worker) return result.interrupted ? exit_resumable : exit_done;
-  work_options.log.info(ended(result));
-  if (result.interrupted && (result.open > 0 || result.undeployed > 0)) {
-    std::cerr << fmt::format("stopped with {} of {} runs finished; the same command goes on where it stopped\n",
-                             result.done + result.failed, plan.runs.size());
-    return exit_resumable;
-  }
-  std::cout << summarise(plan.folder);
-  if (result.open > 0 || result.undeployed > 0) {
-    std::cerr << fmt::format("absorb: {} runs were not {}; the lines above say why\n",
-                             result.open > 0 ? result.open : result.undeployed,
-                             result.open > 0 ? "finished" : "deployed");
-    return result.worker_status == 0 ? static_cast<int>(exit_ours) : result.worker_status;
-  }
-  return result.failed > 0 ? exit_some_failed : exit_done;
+  how.log.info(ended(result));
+  return say_how_it_ended(result, plan);
 }
 
 }  // namespace absorb

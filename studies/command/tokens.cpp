@@ -5,8 +5,8 @@
 #include "core/error.h"
 #include "studies/command/commands.h"
 #include "studies/study/study.h"
-#include "training/data/bpe_files.h"
-#include "training/data/write_tokens.h"
+#include "training/data/tokeniser/bpe_files.h"
+#include "training/data/tokens/write_tokens.h"
 
 namespace absorb {
 

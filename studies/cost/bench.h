@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "studies/run/live_run.h"
-#include "tensors/kernel_trace.h"
+#include "tensors/kernels/kernel_trace.h"
 #include "training/step_graph.h"
 #include "training/trainer.h"
 

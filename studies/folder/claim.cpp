@@ -7,17 +7,13 @@
 #include <ctime>
 
 #include "core/error.h"
+#include "studies/folder/paths.h"
 
 namespace absorb {
 namespace {
 
 // A worker of another host, whose lock a file system may not show us, counts as dead after this many seconds.
 constexpr double stale_after = 300;
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
-}
 
 // Nothing where there is none, or none that can be read: whether a worker lives is for its lock to say.
 std::optional<ClaimRecord> read_claim(const Path& folder) {

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "studies/folder/claim.h"
+#include "studies/folder/paths.h"
 #include "studies/folder/records/cell.h"
 #include "studies/folder/records/provenance.h"
 #include "training/metrics.h"
@@ -139,7 +140,7 @@ void keep_current(RunRecord& record, const PlannedRun& run) {
 }
 
 std::string state_of(const Path& folder) {
-  if (std::filesystem::exists(folder / "DONE")) return "done";
+  if (is_done(folder)) return "done";
   if (std::filesystem::exists(folder / "FAILED")) return "failed";
   if (live_claim(folder)) return "running";
   return std::filesystem::exists(folder / "metrics.jsonl") ? "interrupted" : "waiting";

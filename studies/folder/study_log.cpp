@@ -11,13 +11,10 @@
 
 #include <mutex>
 
+#include "studies/folder/paths.h"
+
 namespace absorb {
 namespace {
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
-}
 
 // spdlog's own file sink buffers, and may cut a line in two.
 class AppendingSink final : public spdlog::sinks::base_sink<std::mutex> {

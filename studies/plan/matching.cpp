@@ -1,7 +1,7 @@
 #include "studies/plan/matching.h"
 
 #include "core/error.h"
-#include "training/rates.h"
+#include "training/optimiser/rates.h"
 
 namespace absorb {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "compensation/measures/measures.h"
 #include "core/error.h"
 #include "studies/folder/differences.h"
 #include "studies/folder/fields/record_fields.h"
@@ -154,6 +155,9 @@ class Planner {
 
 RunPlan plan_runs(const Study& study, const Path& runs) {
   load_plugins(study.settings.plugins);
+  for (const std::string& name : study.compensation.measures)
+    require(measures().find(name) != nullptr, "{}: compensation.measures: there is no measure \"{}\"; measures: {}",
+            study.file.string(), name, join(measure_names()));
   RunPlan plan = Planner(study, runs).plan();
   plan_deployments(study, plan);
   return plan;

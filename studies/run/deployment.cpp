@@ -23,10 +23,6 @@ namespace fs = std::filesystem;
 constexpr int64_t observed_batches = 4;  // passes that agreement is taken from
 constexpr int64_t checked_swaps = 512;   // exact single-token swaps that expected gains are held against
 
-bool is_done(const Path& run) {
-  return fs::exists(run / "DONE");
-}
-
 Path result_file(const RunSpec& run, const DeploymentTask& task) {
   return run.folder / "deployments" / (task.key + ".json");
 }

@@ -5,9 +5,9 @@
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "studies/folder/paths.h"
-#include "tensors/fused_weights.h"
+#include "tensors/linear/fused_weights.h"
 #include "training/checkpoint.h"
-#include "training/rates.h"
+#include "training/optimiser/rates.h"
 #include "transformer/gains.h"
 
 namespace absorb {

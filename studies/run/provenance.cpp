@@ -9,15 +9,11 @@
 #include "absorb_version.h"
 #include "core/clock.h"
 #include "core/device.h"
+#include "studies/folder/paths.h"
 #include "studies/plugin/load.h"
 
 namespace absorb {
 namespace {
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
-}
 
 std::string driver_version() {
   std::ifstream file("/proc/driver/nvidia/version");

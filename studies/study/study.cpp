@@ -201,6 +201,52 @@ DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>
 // What describes the study rather than a run.
 constexpr std::array own_tables = {"study", "arm", "axis", "contrast", "deployment", "compensation"};
 
+// [study], checked.
+StudySettings read_own(const Settings& own) {
+  StudySettings s = read_settings<StudySettings>(own);
+  require(plain_name(s.name), "{}: study.name is made of letters, digits, - and _ but got \"{}\"", own.where("name"),
+          s.name);
+  require(!s.seeds.empty(), "{}: no seeds: write study.seeds = [1, 2, 3]", own.where("seeds"));
+  for (const int64_t seed : s.seeds)
+    require(std::count(s.seeds.begin(), s.seeds.end(), seed) == 1, "{}: seed {} is repeated", own.where("seeds"), seed);
+  check_targets(own, "targets", s.targets);
+  return s;
+}
+
+std::vector<ArmSpec> read_arms(const std::vector<Settings>& tables) {
+  std::vector<ArmSpec> arms;
+  std::set<std::string> names;
+  for (const Settings& table : tables) {
+    arms.push_back(read_arm(table));
+    require(names.insert(arms.back().name).second, "{}: arm \"{}\" is repeated", table.where("name"), arms.back().name);
+  }
+  check_parents(tables, arms);
+  return arms;
+}
+
+std::vector<AxisSpec> read_axes(const std::vector<Settings>& tables) {
+  std::vector<AxisSpec> axes;
+  std::set<std::string> keys;
+  for (const Settings& table : tables) {
+    axes.push_back(read_axis(table));
+    require(keys.insert(axes.back().key).second, "{}: two axes set `{}`, and the second would hide the first",
+            table.where("key"), axes.back().key);
+  }
+  return axes;
+}
+
+std::vector<DeploymentSpec> read_deployments(const std::vector<Settings>& tables, const std::vector<ArmSpec>& arms) {
+  std::vector<DeploymentSpec> deployments;
+  std::set<std::string> names = {"native", "swap", "swap_attention", "swap_moe", "oracle_top_k", "random_top_k"};
+  for (const Settings& table : tables) {
+    deployments.push_back(read_deployment(table, arms));
+    require(names.insert(deployments.back().name).second,
+            "{}: deployment \"{}\" is repeated, or has the name of one that comes with every run", table.where("name"),
+            deployments.back().name);
+  }
+  return deployments;
+}
+
 }  // namespace
 
 Study read_study(const Path& file, const std::vector<std::string>& sets) {
@@ -214,37 +260,11 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
   }
   for (const char* key : own_tables) study.last.erase(key);
   place_plugins(all, "--set");  // those of --set, from here
-  const Settings own = all.table("study");
   require(all.has("study"), "{}: holds no [study]: it can be extended, but not run", file.string());
-  study.settings = read_settings<StudySettings>(own);
-  StudySettings& s = study.settings;
-  require(plain_name(s.name), "{}: study.name is made of letters, digits, - and _ but got \"{}\"", own.where("name"),
-          s.name);
-  require(!s.seeds.empty(), "{}: no seeds: write study.seeds = [1, 2, 3]", own.where("seeds"));
-  for (const int64_t seed : s.seeds)
-    require(std::count(s.seeds.begin(), s.seeds.end(), seed) == 1, "{}: seed {} is repeated", own.where("seeds"), seed);
-  check_targets(own, "targets", s.targets);
-
-  std::set<std::string> names;
-  for (const Settings& table : all.tables("arm")) {
-    study.arms.push_back(read_arm(table));
-    require(names.insert(study.arms.back().name).second, "{}: arm \"{}\" is repeated", table.where("name"),
-            study.arms.back().name);
-  }
-  check_parents(all.tables("arm"), study.arms);
-  for (const Settings& table : all.tables("axis")) {
-    study.axes.push_back(read_axis(table));
-    require(std::count_if(study.axes.begin(), study.axes.end(),
-                          [&](const AxisSpec& axis) { return axis.key == study.axes.back().key; }) == 1,
-            "{}: two axes set `{}`, and the second would hide the first", table.where("key"), study.axes.back().key);
-  }
-  std::set<std::string> deployed = {"native", "swap", "swap_attention", "swap_moe", "oracle_top_k", "random_top_k"};
-  for (const Settings& table : all.tables("deployment")) {
-    study.deployments.push_back(read_deployment(table, study.arms));
-    require(deployed.insert(study.deployments.back().name).second,
-            "{}: deployment \"{}\" is repeated, or has the name of one that comes with every run", table.where("name"),
-            study.deployments.back().name);
-  }
+  study.settings = read_own(all.table("study"));
+  study.arms = read_arms(all.tables("arm"));
+  study.axes = read_axes(all.tables("axis"));
+  study.deployments = read_deployments(all.tables("deployment"), study.arms);
   for (const Settings& table : all.tables("contrast")) study.contrasts.push_back(read_settings<ContrastSpec>(table));
   study.compensation = read_settings<CompensationSettings>(all.table("compensation"));
   require_sensible(study.compensation, file.string());

@@ -60,8 +60,7 @@ std::string default_pair(const Study& study, const std::string& arm) {
 }
 
 void require_finished(const RunSpec& run) {
-  require(std::filesystem::exists(run.folder / "DONE"), "{}: isn't finished: finish it with `absorb run` first",
-          run.folder.string());
+  require_done(run.folder);
   require_weights(run.folder, "measuring compensation");
 }
 

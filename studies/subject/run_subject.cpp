@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "studies/folder/paths.h"
 
 namespace absorb {
 namespace {
@@ -144,8 +145,7 @@ Tensor RunSubject::values(const Group& group) {
 }
 
 std::unique_ptr<Subject> make_subject(const RunSpec& run, const SubjectOptions& options) {
-  require(std::filesystem::exists(run.folder / "DONE"), "{}: isn't finished: finish it with `absorb run` first",
-          run.folder.string());
+  require_done(run.folder);
   return std::make_unique<RunSubject>(run, options);
 }
 

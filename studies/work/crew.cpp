@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "studies/folder/paths.h"
 #include "studies/run/deployment.h"
 #include "studies/run/interrupt.h"
 #include "studies/work/processes.h"
@@ -17,7 +18,7 @@ namespace {
 // Whether the runs that this one takes weights or moments from let it start; if one of them failed, so does this one.
 bool is_ready(const RunSpec& run) {
   for (const auto& [needed, what] : {std::pair{run.parent_run, "weights"}, std::pair{run.moments_run, "moments"}}) {
-    if (needed.empty() || std::filesystem::exists(needed / "DONE")) continue;
+    if (needed.empty() || is_done(needed)) continue;
     if (std::filesystem::exists(needed / "FAILED")) {
       std::filesystem::create_directories(run.folder);
       write_file(run.folder / "FAILED", fmt::format("the run whose {} it needs failed\n", what));

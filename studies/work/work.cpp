@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "studies/folder/paths.h"
 #include "studies/run/deployment.h"
 #include "studies/run/interrupt.h"
 #include "studies/work/crew.h"
@@ -14,7 +15,7 @@ namespace {
 WorkResult tally(const RunPlan& plan) {
   WorkResult result;
   for (const RunSpec& run : plan.runs) {
-    if (std::filesystem::exists(run.folder / "DONE"))
+    if (is_done(run.folder))
       ++result.done;
     else if (std::filesystem::exists(run.folder / "FAILED"))
       ++result.failed;

@@ -1,6 +1,6 @@
 // CUPTI's activity API. Its library comes with LibTorch's own, so it is looked up, not linked: programs that link these
 // objects need not name it.
-#include "tensors/kernel_trace.h"
+#include "tensors/kernels/kernel_trace.h"
 
 #include <cuda_runtime_api.h>
 #include <cupti.h>

@@ -1,6 +1,6 @@
 // Descriptors and plans are kept for the whole process: autograd's threads, which run backward passes, share them with
 // the threads that run forward ones.
-#include "tensors/product.h"
+#include "tensors/linear/product.h"
 
 #include <torch/types.h>
 

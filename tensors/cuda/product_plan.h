@@ -1,12 +1,12 @@
-// cuBLASLt's side of tensors/product.h: what a product of one shape is launched with. For core/cuda/ and the program
-// that writes the table.
+// cuBLASLt's side of tensors/linear/product.h: what a product of one shape is launched with. For core/cuda/ and the
+// program that writes the table.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <vector>
 
-#include "tensors/product.h"
+#include "tensors/linear/product.h"
 
 namespace absorb::products {
 

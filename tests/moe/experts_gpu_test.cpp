@@ -3,7 +3,7 @@
 
 #include "core/device.h"
 #include "moe/cuda/dispatch.cuh"
-#include "moe/cuda/grouped.cuh"
+#include "moe/cuda/grouped/grouped.cuh"
 #include "moe/cuda/route.cuh"
 #include "moe/dispatch.h"
 #include "router/routing.h"

@@ -1,6 +1,6 @@
 // How a grouped weight gradient is dealt out, checked on the host: every step of every tile is done once, by shares of
 // equal length, and its sums are where the second launch looks for them.
-#include "moe/cuda/schedule.cuh"
+#include "moe/cuda/grouped/schedule.cuh"
 
 #include <gtest/gtest.h>
 

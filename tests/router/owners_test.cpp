@@ -50,7 +50,7 @@ bool owns(const std::string& file) {
 
 // The conformance kit sets what the field lists document, whatever it is called.
 bool may_read_tables(const std::string& file) {
-  return file == "router/conformance_settings.cpp" || file == "router/conformance_selection.cpp";
+  return file == "router/conformance/settings.cpp" || file == "router/conformance/selection.cpp";
 }
 
 // A word that means something else there: the schedule of the learning rate.

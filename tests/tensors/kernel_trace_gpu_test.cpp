@@ -3,7 +3,7 @@
 #include <torch/types.h>
 
 #include "core/device.h"
-#include "tensors/kernel_trace.h"
+#include "tensors/kernels/kernel_trace.h"
 
 namespace absorb {
 namespace {

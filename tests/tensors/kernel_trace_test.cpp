@@ -1,5 +1,5 @@
 // Names and times of kernels; recording them needs a GPU (kernel_trace_gpu_test.cpp).
-#include "tensors/kernel_trace.h"
+#include "tensors/kernels/kernel_trace.h"
 
 #include <gtest/gtest.h>
 

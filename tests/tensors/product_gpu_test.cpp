@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "core/device.h"
-#include "tensors/product.h"
+#include "tensors/linear/product.h"
 
 namespace absorb {
 namespace {

@@ -1,5 +1,5 @@
 // How a product is described from its tensors, and the table of pinned algorithms.
-#include "tensors/product.h"
+#include "tensors/linear/product.h"
 
 #include <gtest/gtest.h>
 #include <torch/types.h>

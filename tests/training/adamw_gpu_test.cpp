@@ -4,9 +4,9 @@
 
 #include "core/device.h"
 #include "core/random.h"
-#include "training/adamw.h"
 #include "training/cuda/adamw.cuh"
-#include "training/rates.h"
+#include "training/optimiser/adamw.h"
+#include "training/optimiser/rates.h"
 
 namespace absorb {
 namespace {

@@ -1,4 +1,4 @@
-#include "training/rates.h"
+#include "training/optimiser/rates.h"
 
 #include <gtest/gtest.h>
 #include <torch/types.h>

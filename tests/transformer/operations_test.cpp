@@ -149,8 +149,8 @@ std::size_t times(const std::string& text, const std::string& part) {
 TEST(TransformerOperations, AreChosenInOnePlaceEach) {
   const fs::path root = ABSORB_SOURCE_DIR;
   // The rule itself; the scores that a route marks as kernels' to read; the weights behind a weight.
-  const std::set<std::string> may_ask = {"tensors/pass.h", "tensors/kernel_choice.h", "router/route.cpp",
-                                         "tensors/linear.cpp"};
+  const std::set<std::string> may_ask = {"tensors/pass.h", "tensors/kernels/kernel_choice.h", "router/route.cpp",
+                                         "tensors/linear/linear.cpp"};
   std::set<std::string> choosers;
   for (const std::string& file : sources(root)) {
     const std::string text = text_of(root / file);
@@ -158,7 +158,7 @@ TEST(TransformerOperations, AreChosenInOnePlaceEach) {
     if (const std::size_t n = times(text, "runs_kernel(pass"); n > 0) {
       choosers.insert(file);
       EXPECT_FALSE(kernels) << file << " chooses, which is its operation's to do";
-      if (file != "tensors/linear.cpp") EXPECT_EQ(n, 1U) << file;  // three operations
+      if (file != "tensors/linear/linear.cpp") EXPECT_EQ(n, 1U) << file;  // three operations
     }
     if (!kernels && !may_ask.contains(file))
       EXPECT_EQ(times(text, "kernels() ") + times(text, "in.fused"), 0U) << file << " asks by itself which form runs";

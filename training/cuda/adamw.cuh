@@ -17,10 +17,10 @@ struct AdamWRange {
   float ratio = 1;
 };
 
-/// As AdamW::step (training/adamw.cpp), with at::_fused_adamw_'s arithmetic in fp32: g = gradient min(1, clip / (norm +
-/// 1e-6)); p -= rate ratio decay p; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
-/// p -= rate ratio / (1 - beta1^count) m / (sqrt(v) / sqrt(1 - beta2^count) + epsilon). Unlike there, the gradient
-/// isn't scaled in place. Buffers are aligned to 16 bytes.
+/// As AdamW::step (training/optimiser/adamw.cpp), with at::_fused_adamw_'s arithmetic in fp32: g = gradient min(1, clip
+/// / (norm + 1e-6)); p -= rate ratio decay p; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p -= rate
+/// ratio / (1 - beta1^count) m / (sqrt(v) / sqrt(1 - beta2^count) + epsilon). Unlike there, the gradient isn't scaled
+/// in place. Buffers are aligned to 16 bytes.
 struct AdamWStep {
   int64_t count = 0;                   // numbers in the flat buffers
   float* values = nullptr;             // [count]

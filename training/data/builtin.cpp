@@ -1,9 +1,9 @@
 // The list of data sets: a new type is one header, one source and one line here.
-#include "training/data/recall.h"
-#include "training/data/rule.h"
 #include "training/data/source.h"
-#include "training/data/text.h"
-#include "training/data/tokens.h"
+#include "training/data/tasks/recall.h"
+#include "training/data/tasks/rule.h"
+#include "training/data/tokens/text.h"
+#include "training/data/tokens/tokens.h"
 
 namespace absorb {
 

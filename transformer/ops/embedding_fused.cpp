@@ -1,8 +1,8 @@
 // The embedding's kernels as a node of autograd.
 #include <torch/types.h>
 
-#include "tensors/fused_weights.h"
-#include "tensors/kernel_arguments.h"
+#include "tensors/kernels/kernel_arguments.h"
+#include "tensors/linear/fused_weights.h"
 #include "transformer/cuda/embedding.cuh"
 #include "transformer/ops/embedding.h"
 

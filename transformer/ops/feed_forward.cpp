@@ -3,8 +3,8 @@
 #include <torch/types.h>
 
 #include "moe/activation.h"
-#include "tensors/kernel_choice.h"
-#include "tensors/linear.h"
+#include "tensors/kernels/kernel_choice.h"
+#include "tensors/linear/linear.h"
 
 namespace absorb {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "tensors/kernel_choice.h"
+#include "tensors/kernels/kernel_choice.h"
 
 namespace absorb {
 

@@ -5,9 +5,9 @@
 
 #include "core/error.h"
 #include "tensors/autocast.h"
-#include "tensors/fused_weights.h"
-#include "tensors/kernel_arguments.h"
-#include "tensors/product.h"
+#include "tensors/kernels/kernel_arguments.h"
+#include "tensors/linear/fused_weights.h"
+#include "tensors/linear/product.h"
 #include "transformer/cuda/fused_head.cuh"
 #include "transformer/cuda/head.cuh"
 #include "transformer/ops/head.h"

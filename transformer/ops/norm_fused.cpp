@@ -1,8 +1,8 @@
 // The norm's kernels as nodes of autograd: they add what a layer left to the stream and norm the sum.
 #include <torch/types.h>
 
-#include "tensors/fused_weights.h"
-#include "tensors/kernel_arguments.h"
+#include "tensors/kernels/kernel_arguments.h"
+#include "tensors/linear/fused_weights.h"
 #include "transformer/cuda/norm.cuh"
 #include "transformer/ops/norm.h"
 

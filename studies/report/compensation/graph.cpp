@@ -84,19 +84,19 @@ void draw_edge(Svg& svg, const Look& look, const PlacedEdge& placed) {
                               placed.edge.value.mean < 0 ? " negative" : "",
                               share < static_cast<double>(look.threshold) ? " weak" : "", share, width),
                   tip_of(look, placed.edge));
-  const Route& route = placed.route;
-  Point way{route.to.x - route.against.x, route.to.y - route.against.y};
+  const Wire& wire = placed.wire;
+  Point way{wire.to.x - wire.against.x, wire.to.y - wire.against.y};
   const double length = std::hypot(way.x, way.y);
   if (!look.directed || length < 1e-9) {
-    svg.curve(route.from, route.towards, route.against, route.to, "wire");
+    svg.curve(wire.from, wire.towards, wire.against, wire.to, "wire");
   } else {
     way = {way.x / length, way.y / length};
     const double tall = 5 + 1.1 * width, half = 2.5 + 0.75 * width;
-    const Point base{route.to.x - tall * way.x, route.to.y - tall * way.y};
-    const Point against{route.against.x - tall * way.x, route.against.y - tall * way.y};
-    svg.curve(route.from, route.towards, against, base, "wire");
+    const Point base{wire.to.x - tall * way.x, wire.to.y - tall * way.y};
+    const Point against{wire.against.x - tall * way.x, wire.against.y - tall * way.y};
+    svg.curve(wire.from, wire.towards, against, base, "wire");
     svg.polygon(
-        {route.to, {base.x - half * way.y, base.y + half * way.x}, {base.x + half * way.y, base.y - half * way.x}},
+        {wire.to, {base.x - half * way.y, base.y + half * way.x}, {base.x + half * way.y, base.y - half * way.x}},
         "tip");
   }
   svg.end_group();
@@ -128,7 +128,7 @@ void draw_values(Svg& svg, const Look& look, const Panel& panel, double panel_wi
     const std::string text = brief(placed.edge.value.mean);
     const double wide = label_character * static_cast<double>(text.size());
     for (double t : {0.5, 0.58, 0.66, 0.42, 0.74, 0.34, 0.26}) {
-      Point middle = placed.route.at(t);
+      Point middle = placed.wire.at(t);
       if (placed.edge.from == placed.edge.to) middle.y -= 8;  // over its loop
       const Box box{middle.x - wide / 2 - 3, middle.y - label_height / 2, wide + 6, label_height};
       const auto hits = [&box](const Box& other) { return box.meets(other); };

@@ -199,7 +199,7 @@ std::map<int64_t, Box> bands_of(const std::vector<Content>& contents, bool fan) 
 
 }  // namespace
 
-Point Route::at(double t) const {
+Point Wire::at(double t) const {
   const double a = (1 - t) * (1 - t) * (1 - t), b = 3 * t * (1 - t) * (1 - t), c = 3 * t * t * (1 - t), d = t * t * t;
   return {a * from.x + b * towards.x + c * against.x + d * to.x, a * from.y + b * towards.y + c * against.y + d * to.y};
 }

@@ -32,7 +32,7 @@ struct PlacedNode {
 };
 
 /// A cubic Bezier curve from one node to another.
-struct Route {
+struct Wire {
   Point from, towards, against, to;
   Point at(double t) const;
 };
@@ -42,7 +42,7 @@ enum class EdgeKind { own, cross, outside };
 struct PlacedEdge {
   MeanEdge edge;
   EdgeKind kind = EdgeKind::own;
-  Route route;
+  Wire wire;
 };
 
 struct Panel {

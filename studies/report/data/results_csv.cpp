@@ -103,36 +103,37 @@ std::string evals_csv(const std::vector<RunRecord>& records) {
   return csv.text();
 }
 
+const std::vector<std::string> contrast_columns = {"treatment",
+                                                   "control",
+                                                   "primary",
+                                                   "kind",
+                                                   "n",
+                                                   "mean_nats",
+                                                   "sd",
+                                                   "ci95_low",
+                                                   "ci95_high",
+                                                   "ci95_documents_low",
+                                                   "ci95_documents_high",
+                                                   "p_t",
+                                                   "holm_p",
+                                                   "p_sign_flip",
+                                                   "smallest_p_sign_flip",
+                                                   "margin_nats",
+                                                   "p_tost",
+                                                   "holm_p_tost",
+                                                   "variance_ratio",
+                                                   "swap_cost_nats",
+                                                   "swap_cost_ci95_low",
+                                                   "swap_cost_ci95_high",
+                                                   "absorbed_fraction",
+                                                   "absorbed_fraction_ci95_low",
+                                                   "absorbed_fraction_ci95_high",
+                                                   "absorbed_fraction_why_undefined",
+                                                   "verdict"};
+
 std::string contrasts_csv(const StudyAnalysis& analysis) {
   const std::vector<std::string> axes = axes_of(analysis.contrasts);
-  Csv csv(header({"name", "target"}, axes,
-                 {"treatment",
-                  "control",
-                  "primary",
-                  "kind",
-                  "n",
-                  "mean_nats",
-                  "sd",
-                  "ci95_low",
-                  "ci95_high",
-                  "ci95_documents_low",
-                  "ci95_documents_high",
-                  "p_t",
-                  "holm_p",
-                  "p_sign_flip",
-                  "smallest_p_sign_flip",
-                  "margin_nats",
-                  "p_tost",
-                  "holm_p_tost",
-                  "variance_ratio",
-                  "swap_cost_nats",
-                  "swap_cost_ci95_low",
-                  "swap_cost_ci95_high",
-                  "absorbed_fraction",
-                  "absorbed_fraction_ci95_low",
-                  "absorbed_fraction_ci95_high",
-                  "absorbed_fraction_why_undefined",
-                  "verdict"}));
+  Csv csv(header({"name", "target"}, axes, contrast_columns));
   for (const ContrastResult& row : analysis.contrasts) {
     csv.cell(row.name).cell(row.target);
     add_cell(csv, axes, row.cell);

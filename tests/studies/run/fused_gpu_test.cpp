@@ -5,7 +5,7 @@
 #include <torch/types.h>
 
 #include "core/device.h"
-#include "tensors/fused_weights.h"
+#include "tensors/linear/fused_weights.h"
 #include "tests/routing_fixture.h"
 #include "training/trainer.h"
 #include "transformer/model.h"

@@ -3,11 +3,11 @@
 #include <optional>
 
 #include "tests/training/data/bpe_fixture.h"
-#include "training/data/bpe.h"
-#include "training/data/bpe_files.h"
 #include "training/data/dataset.h"
+#include "training/data/tokeniser/bpe.h"
+#include "training/data/tokeniser/bpe_files.h"
+#include "training/data/tokens/write_tokens.h"
 #include "training/data/vocabulary.h"
-#include "training/data/write_tokens.h"
 
 namespace absorb {
 namespace {

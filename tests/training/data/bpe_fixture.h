@@ -3,8 +3,8 @@
 
 #include "core/random.h"
 #include "tests/training/data/data_fixture.h"
-#include "training/data/bpe_training.h"
-#include "training/data/token_file.h"
+#include "training/data/tokeniser/bpe_training.h"
+#include "training/data/tokens/token_file.h"
 
 namespace absorb {
 

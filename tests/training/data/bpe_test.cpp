@@ -4,9 +4,9 @@
 #include <set>
 
 #include "tests/training/data/bpe_fixture.h"
-#include "training/data/bpe.h"
-#include "training/data/bpe_files.h"
-#include "training/data/token_writer.h"
+#include "training/data/tokeniser/bpe.h"
+#include "training/data/tokeniser/bpe_files.h"
+#include "training/data/tokens/token_writer.h"
 
 namespace absorb {
 namespace {

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "tests/training/data/data_fixture.h"
-#include "training/data/text_settings.h"
-#include "training/data/tokens.h"
+#include "training/data/tokeniser/text_settings.h"
+#include "training/data/tokens/tokens.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {

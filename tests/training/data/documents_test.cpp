@@ -1,4 +1,4 @@
-#include "training/data/documents.h"
+#include "training/data/text/documents.h"
 
 #include "tests/training/data/data_fixture.h"
 

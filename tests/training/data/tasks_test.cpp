@@ -1,5 +1,5 @@
-#include "training/data/recall.h"
-#include "training/data/rule.h"
+#include "training/data/tasks/recall.h"
+#include "training/data/tasks/rule.h"
 
 #include <torch/types.h>
 

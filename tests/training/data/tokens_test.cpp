@@ -2,8 +2,8 @@
 #include <thread>
 
 #include "tests/training/data/data_fixture.h"
-#include "training/data/token_file.h"
-#include "training/data/write_tokens.h"
+#include "training/data/tokens/token_file.h"
+#include "training/data/tokens/write_tokens.h"
 
 namespace absorb {
 namespace {
