@@ -6,14 +6,22 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace absorb {
 
-/// One line that says what is wrong, where, and what to do.
+/// Text for one line of a terminal or a log, whatever names it holds: control characters, line breaks, characters that
+/// change the direction of writing and bytes that are no UTF-8 are escaped (\n, \x1b, \u202e, \xff), and of more than
+/// 2,000 bytes the middle is left out.
+std::string one_line(std::string_view text);
+/// Where the first byte lies that belongs to no character of UTF-8 (RFC 3629); npos where all do.
+std::size_t first_bad_utf8(std::string_view text);
+
+/// One line that says what is wrong, where, and what to do: `what` as one_line() has it.
 class UserError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit UserError(const std::string& what) : std::runtime_error(one_line(what)) {}
 };
 
 /// A broken invariant of our own code.

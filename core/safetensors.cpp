@@ -3,9 +3,12 @@
 #include <torch/types.h>
 
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.h"
+#include "core/text/json.h"
 
 namespace absorb {
 namespace {
@@ -29,6 +32,50 @@ at::ScalarType type_named(const std::string& name, const Path& path) {
   for (const auto& [known, type] : types())
     if (known == name) return type;
   user_error("{}: tensors of type {} can't be read", path.string(), name);
+}
+
+// What the header says of one tensor.
+struct Entry {
+  at::ScalarType type = at::kFloat;
+  std::vector<int64_t> shape;
+  std::size_t begin = 0, end = 0;  // of the data
+};
+
+constexpr std::size_t most_dimensions = 16;
+
+// A whole number from 0 to `most`, whatever the JSON holds.
+std::optional<uint64_t> whole(const Json& json, uint64_t most) {
+  const bool negative = json.is_number_integer() && !json.is_number_unsigned() && json.get<int64_t>() < 0;
+  if (!json.is_number_integer() || negative || json.get<uint64_t>() > most) return std::nullopt;
+  return json.get<uint64_t>();
+}
+
+Entry read_entry(const std::string& name, const Json& json, std::size_t data, const Path& path) {
+  const auto is = [&](bool holds) {
+    require(holds, "{}: its header is damaged: what it says of `{}` can't be", path.string(), name);
+  };
+  is(json.is_object() && json.contains("dtype") && json["dtype"].is_string() && json.contains("shape") &&
+     json["shape"].is_array() && json["shape"].size() <= most_dimensions && json.contains("data_offsets") &&
+     json["data_offsets"].is_array() && json["data_offsets"].size() == 2);
+  Entry entry;
+  entry.type = type_named(json["dtype"], path);
+  uint64_t bytes = at::elementSize(entry.type);
+  for (const Json& size : json["shape"]) {
+    const auto found = whole(size, std::numeric_limits<int64_t>::max());
+    is(found.has_value());
+    entry.shape.push_back(static_cast<int64_t>(*found));
+    // More than a file could hold, or 0 from here on: no product that wraps around.
+    is(*found == 0 || bytes <= std::numeric_limits<int64_t>::max() / *found);
+    bytes *= *found;
+  }
+  const auto begin = whole(json["data_offsets"][0], std::numeric_limits<int64_t>::max()),
+             end = whole(json["data_offsets"][1], std::numeric_limits<int64_t>::max());
+  is(begin && end && *begin <= *end);
+  require(*end <= data, "{}: truncated: {} ends at byte {} of {}", path.string(), name, *end, data);
+  require(bytes == *end - *begin, "{}: {} has another size than its shape says", path.string(), name);
+  entry.begin = *begin;
+  entry.end = *end;
+  return entry;
 }
 
 }  // namespace
@@ -66,20 +113,16 @@ std::map<std::string, at::Tensor> read_safetensors(const Path& path) {
   require(bytes.size() >= 8, "{}: truncated: no safetensors header", path.string());
   std::memcpy(&length, bytes.data(), 8);
   require(length <= bytes.size() - 8, "{}: truncated: its header says {} bytes", path.string(), length);
-  const Json header = Json::parse(bytes.substr(8, length), nullptr, false);
+  const Json header = parse_json(bytes.substr(8, length));
   require(header.is_object(), "{}: its safetensors header is no JSON", path.string());
   const std::string_view data = bytes.substr(8 + length);
   std::map<std::string, at::Tensor> out;
-  for (const auto& [name, entry] : header.items()) {
+  for (const auto& [name, json] : header.items()) {
     if (name == "__metadata__") continue;
-    const auto begin = entry.at("data_offsets")[0].get<std::size_t>(),
-               end = entry.at("data_offsets")[1].get<std::size_t>();
-    require(begin <= end && end <= data.size(), "{}: truncated: {} ends at byte {} of {}", path.string(), name, end,
-            data.size());
-    const auto shape = entry.at("shape").get<std::vector<int64_t>>();
-    at::Tensor tensor = at::empty(shape, type_named(entry.at("dtype"), path));
-    require(tensor.nbytes() == end - begin, "{}: {} has another size than its shape says", path.string(), name);
-    std::memcpy(tensor.mutable_data_ptr(), data.data() + begin, end - begin);
+    const Entry entry = read_entry(name, json, data.size(), path);
+    at::Tensor tensor = at::empty(entry.shape, entry.type);
+    if (entry.end > entry.begin)
+      std::memcpy(tensor.mutable_data_ptr(), data.data() + entry.begin, entry.end - entry.begin);
     out.emplace(name, std::move(tensor));
   }
   return out;

@@ -2,12 +2,26 @@
 
 #include <fmt/ranges.h>
 
+#include <stdexcept>
+
+// toml++ asserts what a malformed text may well break ("[," is enough): here that is an error of the text.
+namespace absorb {
+struct BrokenToml : std::runtime_error {
+  BrokenToml() : std::runtime_error("is no TOML") {}
+};
+[[noreturn]] inline void refuse_toml() {
+  throw BrokenToml();
+}
+}  // namespace absorb
+#define TOML_ASSERT(expr) (static_cast<bool>(expr) ? static_cast<void>(0) : ::absorb::refuse_toml())
+#define TOML_ASSERT_ASSUME(expr) TOML_ASSERT(expr)
 #include <toml++/toml.h>
 #include <optional>
 #include <sstream>
 
 #include "core/error.h"
-#include "core/toml.h"
+#include "core/text/toml.h"
+#include "core/text/toml_guard.h"
 
 namespace absorb {
 namespace {
@@ -52,25 +66,53 @@ class FromToml {
   std::string name_;
 };
 
-bool is_utf8(const std::string& text) {
-  try {
-    (void)Json(text).dump();
-    return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
-}
-
-// What `text` is in TOML, if it is one value there.
+// What `text` is in TOML, if it is one value there; anything else is a string.
 std::optional<Json> toml_value(const std::string& text, const std::string& name) {
   try {
+    refuse_odd_toml(text, name);
     const toml::table table = toml::parse("v = " + text);
     if (table.size() != 1) return std::nullopt;
     std::map<std::string, std::string> origins;
     return FromToml(origins, name).convert(*table.get("v"), "");
   } catch (const toml::parse_error&) {
     return std::nullopt;
+  } catch (const BrokenToml&) {
+    return std::nullopt;
+  } catch (const UserError&) {  // of refuse_odd_toml; and dates, which are text here
+    return std::nullopt;
   }
+}
+
+// Where the key of KEY=VALUE ends: a quoted part may hold an equals sign.
+std::size_t end_of_key(const std::string& assignment) {
+  char quote = 0;
+  for (std::size_t at = 0; at < assignment.size(); ++at) {
+    const char c = assignment[at];
+    if (quote == 0 && c == '=') return at;
+    if (quote == 0 && (c == '"' || c == '\''))
+      quote = c;
+    else if (c == quote)
+      quote = 0;
+  }
+  return std::string::npos;
+}
+
+// The parts of a dotted key. One with quotes is TOML's; without, a part may be what TOML wants quoted: rates.*router*.
+std::vector<std::string> parts_of(const std::string& key) {
+  std::vector<std::string> parts;
+  if (key.find_first_of("\"'") == std::string::npos) {
+    std::istringstream in(key);
+    for (std::string part; std::getline(in, part, '.');) parts.push_back(part);
+    return parts;
+  }
+  try {
+    const toml::table table = toml::parse(key + " = 0");
+    for (const toml::table* at = &table; at != nullptr && at->size() == 1; at = at->begin()->second.as_table())
+      parts.emplace_back(at->begin()->first.str());
+    if (!parts.empty()) return parts;
+  } catch (const std::exception&) {  // of toml++: said below
+  }
+  user_error("{} is no key: names with dots between, quoted where they hold dots", key);
 }
 
 }  // namespace
@@ -81,23 +123,28 @@ Settings Settings::from_file(const Path& path) {
 
 Settings Settings::from_text(std::string_view text, const std::string& name) {
   Settings settings;
+  refuse_odd_toml(text, name);
   try {
     const toml::table table = toml::parse(text, name);
     settings.value_ = FromToml(settings.origins_, name).convert(table, "");
   } catch (const toml::parse_error& error) {
     const auto at = error.source().begin;
     user_error("{}:{}:{}: {}", name, at.line, at.column, error.description());
+  } catch (const BrokenToml&) {
+    user_error("{}: is no TOML: is a bracket or a key unfinished?", name);
   }
   return settings;
 }
 
 Settings Settings::from_assignment(const std::string& assignment) {
-  const auto equals = assignment.find('=');
+  require(first_bad_utf8(assignment) == std::string::npos, "--set takes text in UTF-8 but got other bytes: {}",
+          assignment);
+  const std::size_t equals = end_of_key(assignment);
   require(equals != std::string::npos && equals > 0, "--set takes KEY=VALUE but got \"{}\"", assignment);
   const std::string key = assignment.substr(0, equals), value = assignment.substr(equals + 1);
-  require(is_utf8(assignment), "--set takes text in UTF-8 but got other bytes");
+  refuse_odd_toml(key, "--set");
   const std::optional<Json> found = toml_value(value, "--set " + key);
-  return from_json(found ? *found : Json(value), "--set " + assignment).under(key);
+  return from_json(found ? *found : Json(value), "--set " + assignment).under(parts_of(key));
 }
 
 Settings Settings::from_json(Json value, const std::string& name) {
@@ -176,10 +223,11 @@ void Settings::merge(const Settings& over) {
 }
 
 Settings Settings::under(const std::string& key) const {
+  return under(parts_of(key));
+}
+
+Settings Settings::under(const std::vector<std::string>& names) const {
   Settings out = *this;
-  std::vector<std::string> names;
-  std::istringstream parts(key);
-  for (std::string part; std::getline(parts, part, '.');) names.push_back(part);
   for (auto name = names.rbegin(); name != names.rend(); ++name) {
     out.value_ = Json::object({{*name, out.value_}});
     std::map<std::string, std::string> origins;

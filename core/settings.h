@@ -45,6 +45,7 @@ class Settings {
   void merge(const Settings& over);
   /// This table under `key`, as a table that holds nothing else. Dots in `key` make tables in tables.
   Settings under(const std::string& key) const;
+  Settings under(const std::vector<std::string>& names) const;
   void erase(const std::string& key);
   /// As TOML text.
   std::string toml() const;

@@ -1,4 +1,4 @@
-#include "core/toml.h"
+#include "core/text/toml.h"
 
 #include <gtest/gtest.h>
 

@@ -28,6 +28,9 @@ class Dataset {
   /// Batch `index` of a split, always [size,T]: consecutive chunks of T tokens, in which every token but the very first
   /// is a target exactly once. What is left over in the last chunk, and rows after it, has targets -1.
   virtual Batch evaluation(Split split, int64_t index, int64_t size) const = 0;
+  /// How many rows of that batch are text to their end. Those after them are padding, the first of them maybe in part:
+  /// whoever takes a mean over rows leaves them out.
+  virtual int64_t rows(Split split, int64_t index, int64_t size) const = 0;
   /// The document (0, 1, ... within the split) that each target of that batch belongs to, int64 [size,T]; -1 where the
   /// target is -1.
   virtual Tensor document_ids(Split split, int64_t index, int64_t size) const = 0;
@@ -44,6 +47,8 @@ class Dataset {
   virtual std::string hash() const = 0;
   /// One line for people.
   virtual std::string describe() const = 0;
+  /// UserError where a file that is being read is no longer what it was when it was opened.
+  virtual void require_unchanged() const {}
 };
 
 /// Opens what the table names; text is first written as token files into its cache, if they aren't there yet. `context`

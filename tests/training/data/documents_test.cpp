@@ -118,16 +118,24 @@ TEST_F(TrainingDocuments, BadJsonLinesNameFileAndLine) {
   EXPECT_TRUE(contains(fails("{\"body\": \"x\"}"), "a.jsonl:2: no JSON object with a string `text`"));
   EXPECT_TRUE(contains(fails("{\"text\": 3}"), "a.jsonl:2"));
   EXPECT_TRUE(contains(fails("[1]"), "a.jsonl:2"));
-  EXPECT_TRUE(contains(fails("{\"text\": \"a\\u0000b\"}"), "a.jsonl:2: byte 0"));
+  EXPECT_TRUE(contains(fails("{\"text\": \"x\", \"n\": 1e400}"), "a.jsonl:2: no JSON object"));
+  EXPECT_EQ(fails("{\"text\": \"a\\u0000b\"}"), "");
+}
+
+TEST_F(TrainingDocuments, AnyBytesAreTextAndAnyFieldHoldsIt) {
+  const std::string zero("ab\n\nc\0d", 7);
+  EXPECT_EQ(read_all(put("a.txt", zero), {}), (Texts{"ab", std::string("c\0d", 3)}));
+  DocumentRules body;
+  body.text_field = "body";
+  EXPECT_EQ(read_all(put("b.jsonl", "{\"body\": \"one\"}\n{\"text\": \"no\", \"body\": \"two\"}\n"), body),
+            (Texts{"one", "two"}));
 }
 
 TEST_F(TrainingDocuments, WhatIsNoTextIsRefused) {
-  const auto zero = put("a.txt", std::string("ab\n\nc\0d", 7));
-  EXPECT_TRUE(contains(complaint([&] { read_all(zero, {}); }), "byte 0 at position 5"));
-  std::string text(3'000'000, 'x');
-  text.append("\n\ny\0", 4);
-  const auto far = put("b.txt", text);
-  EXPECT_TRUE(contains(complaint([&] { read_all(far, {}); }), "byte 0 at position 3000003"));
+  const auto wide = put("a.txt", std::string("\xff\xfe"
+                                             "a\0b\0",
+                                             6));
+  EXPECT_TRUE(contains(complaint([&] { read_all(wide, {}); }), "a.txt is UTF-16"));
   const auto plain = put("c.txt.gz", "not packed");
   EXPECT_TRUE(contains(complaint([&] { read_all(plain, {}); }), "is no gzip file"));
   std::string noise;

@@ -31,6 +31,11 @@ Batch Task::evaluation(Split split, int64_t index, int64_t size) const {
   return rows.batch();
 }
 
+int64_t Task::rows(Split split, int64_t index, int64_t size) const {
+  check_index(split, index, size);
+  return std::min(size, sequences_ - index * size);
+}
+
 Tensor Task::document_ids(Split split, int64_t index, int64_t size) const {
   const Tensor targets = evaluation(split, index, size).targets;
   const Tensor sequences = at::arange(index * size, (index + 1) * size, at::kLong).unsqueeze(1);

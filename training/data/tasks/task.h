@@ -16,6 +16,7 @@ class Task : public Dataset {
   Batch batch(uint64_t seed, int64_t step, int64_t size, int64_t offset) const override;
   int64_t evaluation_batches(Split split, int64_t size) const override;
   Batch evaluation(Split split, int64_t index, int64_t size) const override;
+  int64_t rows(Split split, int64_t index, int64_t size) const override;
   Tensor document_ids(Split split, int64_t index, int64_t size) const override;
   int64_t context() const override { return context_; }
   int64_t tokens(Split split) const override { return split == Split::train ? 0 : sequences_ * context_; }

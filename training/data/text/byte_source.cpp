@@ -24,6 +24,11 @@ bool is_packed(const Path& path) {
   return path.extension() == ".gz";
 }
 
+void require_regular(const Path& path, const struct stat& status) {
+  require(!S_ISDIR(status.st_mode), "can't read {}: it is a folder", shown(path));
+  require(S_ISREG(status.st_mode), "can't read {}: it is no regular file", shown(path));
+}
+
 std::string hash_stream(const Path& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   require(descriptor >= 0, "can't read {}: {}", path.string(), std::strerror(errno));
@@ -44,8 +49,9 @@ std::string hash_stream(const Path& path) {
 
 ByteSource::ByteSource(const Path& path) : path_(path) {
   struct stat status {};
-  require(stat(path.c_str(), &status) == 0, "can't read {}: {}", path.string(), std::strerror(errno));
-  require(!S_ISDIR(status.st_mode), "can't read {}: it is a folder", path.string());
+  const bool known = stat(path.c_str(), &status) == 0;
+  require(known, "can't read {}: {}", shown(path), std::strerror(errno));
+  require_regular(path, status);
   total_ = static_cast<std::uintmax_t>(status.st_size);
   file_ = gzopen(path.c_str(), "rb");
   require(file_ != nullptr, "can't read {}: {}", path.string(), std::strerror(errno));
@@ -86,9 +92,10 @@ std::string hash_file(const Path& path) {
   static std::mutex mutex;
   static std::map<std::string, std::string> known;
   struct stat status {};
-  require(stat(path.c_str(), &status) == 0, "can't read {}: {}", path.string(), std::strerror(errno));
-  const std::string key = fmt::format("{}:{}:{}:{}.{}", status.st_dev, status.st_ino, status.st_size,
-                                      status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  const bool known = stat(path.c_str(), &status) == 0;
+  require(known, "can't read {}: {}", shown(path), std::strerror(errno));
+  require_regular(path, status);
+  const std::string key = file_state(path);
   const std::lock_guard lock(mutex);
   std::string& hash = known[key];
   if (hash.empty()) hash = hash_stream(path);

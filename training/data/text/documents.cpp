@@ -43,9 +43,8 @@ class TextReader {
   void read() {
     bool more = true;
     while (more) {
-      const std::size_t before = buffer_.size();
       more = append(source_, buffer_, progress_);
-      refuse_zero(before);
+      refuse_utf16();
       search(more);
       if (more) cut_piece();
       forget();
@@ -54,10 +53,10 @@ class TextReader {
   }
 
  private:
-  void refuse_zero(std::size_t from) const {
-    const std::size_t zero = buffer_.find('\0', from);
-    require(zero == std::string::npos, "{} is no plain text: byte 0 at position {}", source_.path().string(),
-            dropped_ + zero);
+  // Any bytes are text; but every second byte of what Windows calls Unicode would be 0, and nobody means that.
+  void refuse_utf16() const {
+    const bool marked = buffer_.starts_with("\xff\xfe") || buffer_.starts_with("\xfe\xff");
+    require(dropped_ > 0 || !marked, "{} is UTF-16: write it as UTF-8", source_.path().string());
   }
 
   /// Finds the starts that can be decided, and emits what they close.
@@ -132,32 +131,32 @@ class TextReader {
   bool first_ = true;                                  // nothing of the open document was emitted
 };
 
-/// The field `text` of one line.
-std::string text_of_line(std::string_view line, const std::string& where) {
+/// The field of one line that holds its text.
+std::string text_of_line(std::string_view line, const std::string& field, const std::string& where) {
   nlohmann::json object;
   try {
     object = nlohmann::json::parse(line);
+  } catch (const nlohmann::json::out_of_range&) {
+    user_error("{}: no JSON object: a number beyond all bounds", where);
   } catch (const nlohmann::json::parse_error& error) {
     const std::string_view message = error.what();
     require(message.find("ill-formed UTF-8") == std::string_view::npos, "{}: invalid UTF-8 at byte {} of the line",
             where, error.byte);
     user_error("{}: no JSON object: an error at byte {} of the line", where, error.byte);
   }
-  require(object.is_object() && object.contains("text") && object["text"].is_string(),
-          "{}: no JSON object with a string `text`", where);
-  std::string text = std::move(object["text"].get_ref<std::string&>());
-  require(text.find('\0') == std::string::npos, "{}: byte 0 in `text`", where);
-  return text;
+  require(object.is_object() && object.contains(field) && object[field].is_string(),
+          "{}: no JSON object with a string `{}` (data.text_field names another one)", where, field);
+  return std::move(object[field].get_ref<std::string&>());
 }
 
-void read_lines(const Path& path, const PieceSink& sink, const ByteProgress& progress) {
+void read_lines(const Path& path, const std::string& field, const PieceSink& sink, const ByteProgress& progress) {
   ByteSource source(path);
   std::string buffer;
   std::size_t number = 0, searched = 0;
   const auto take = [&](std::string_view line) {
     ++number;
     if (line.find_first_not_of(white) == std::string_view::npos) return;
-    const std::string text = text_of_line(line, fmt::format("{}:{}", path.string(), number));
+    const std::string text = text_of_line(line, field, fmt::format("{}:{}", path.string(), number));
     if (!text.empty()) sink({text, true, true});
   };
   while (append(source, buffer, progress)) {
@@ -187,7 +186,7 @@ PieceSink stripped(const std::string& strip, const PieceSink& sink) {
 void read_documents(const Path& path, const DocumentRules& rules, const PieceSink& sink, const ByteProgress& progress) {
   const PieceSink inner = stripped(rules.strip, sink);
   if (without_gz(path).extension() == ".jsonl")
-    read_lines(path, inner, progress);
+    read_lines(path, rules.text_field, inner, progress);
   else
     TextReader(path, rules.documents, inner, progress).read();
 }

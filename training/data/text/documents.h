@@ -22,6 +22,8 @@ struct DocumentRules {
   /// A regular expression; what it matches is cut out of every piece of a document, and a document of which only white
   /// space is left is dropped. "": nothing.
   std::string strip;
+  /// The field of a .jsonl line that holds the document.
+  std::string text_field = "text";
 };
 
 /// A whole document when both are true. Pieces end at a line's end where there is one.
@@ -38,8 +40,8 @@ using ByteProgress = std::function<void(std::uintmax_t)>;
 inline constexpr std::size_t piece_bytes = 1 << 20;
 
 /// Calls `sink` for every document of a file, in order. A name that ends in .jsonl or .jsonl.gz means one JSON object a
-/// line with a field `text`. UserError naming file and line (or byte): no JSON, no `text`, invalid UTF-8 in .jsonl, a
-/// byte 0.
+/// line with its text in rules.text_field. UserError naming file and line: no JSON, no such field, invalid UTF-8 in
+/// .jsonl, UTF-16. Plain text may be any bytes.
 void read_documents(const Path& path, const DocumentRules& rules, const PieceSink& sink,
                     const ByteProgress& progress = nullptr);
 

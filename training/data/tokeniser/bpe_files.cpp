@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/text/json.h"
 
 namespace absorb {
 namespace {
@@ -26,7 +27,7 @@ std::array<unsigned, 256> characters() {
 }
 
 nlohmann::json read_encoder(const Path& path) {
-  auto encoder = nlohmann::json::parse(read_file(path), nullptr, false);
+  auto encoder = parse_json(read_file(path));
   require(encoder.is_object() && !encoder.empty(), "{}: no JSON object of tokens and their ids", path.string());
   return encoder;
 }

@@ -14,6 +14,7 @@ void fields(Fields& list, TextSettings& data) {
       "documents", data.documents,
       "Where documents start: blank_lines, whole (a file is one), or a regular expression; while its first group "
       "stays the same, a document goes on.");
+  list.field("text_field", data.text_field, "The field of a .jsonl line that holds its text.");
   list.field("strip", data.strip, "Regular expression; what it matches is cut out of every document.");
   list.field(
       "tokens", data.tokens, {"bytes", "bpe", "gpt2"},

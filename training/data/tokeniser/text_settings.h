@@ -8,6 +8,7 @@ namespace absorb {
 struct TextSettings : SplitFiles {
   std::string cache;                      // folder of token files made from text; "": `tokens` beside the corpus
   std::string documents = "blank_lines";  // or "whole", or a regular expression that matches where a document starts
+  std::string text_field = "text";        // of a line of .jsonl: where its text is
   std::string strip;                      // a regular expression; what it matches is cut out of every document
   std::string tokens = "bytes";           // tokeniser: "bytes", "bpe" (learned from the training split) or "gpt2"
   std::string tokeniser;                  // gpt2: folder of encoder.json and vocab.bpe

@@ -40,7 +40,7 @@ double split_share(const TextSettings& data, Split split) {
 }
 
 void read_corpus(const TextSettings& data, const SplitSink& sink, const ByteProgress& progress) {
-  const DocumentRules rules{data.documents, data.strip};
+  const DocumentRules rules{data.documents, data.strip, data.text_field};
   std::uintmax_t done = 0;
   for (const CorpusFile& file : corpus_files(data)) {
     auto split = static_cast<Split>(file.split);

@@ -80,6 +80,11 @@ Batch TokenDataset::evaluation(Split split, int64_t index, int64_t size) const {
   return rows.batch();
 }
 
+int64_t TokenDataset::rows(Split split, int64_t index, int64_t size) const {
+  const int64_t whole = (file(split)->size() - 1) / context_;  // chunks
+  return std::clamp<int64_t>(whole - index * size, 0, size);
+}
+
 Tensor TokenDataset::document_ids(Split split, int64_t index, int64_t size) const {
   check(index >= 0 && index < evaluation_batches(split, size), "no evaluation batch {} of {}", index,
         split_name(split));
@@ -122,6 +127,11 @@ std::string TokenDataset::describe() const {
       line += fmt::format(", {} {} tokens in {} document{}", split_name(split), file(split)->size(),
                           file(split)->facts().documents, file(split)->facts().documents == 1 ? "" : "s");
   return line;
+}
+
+void TokenDataset::require_unchanged() const {
+  for (const Split split : splits)
+    if (file(split)) file(split)->require_unchanged();
 }
 
 }  // namespace absorb

@@ -26,6 +26,7 @@ class TokenDataset final : public Dataset {
   Batch batch(uint64_t seed, int64_t step, int64_t size, int64_t offset) const override;
   int64_t evaluation_batches(Split split, int64_t size) const override;
   Batch evaluation(Split split, int64_t index, int64_t size) const override;
+  int64_t rows(Split split, int64_t index, int64_t size) const override;
   Tensor document_ids(Split split, int64_t index, int64_t size) const override;
   int64_t context() const override { return context_; }
   int64_t vocabulary() const override { return vocabulary_; }
@@ -33,6 +34,7 @@ class TokenDataset final : public Dataset {
   double bytes_per_token(Split split) const override;
   std::string hash() const override;
   std::string describe() const override;
+  void require_unchanged() const override;
 
  private:
   const TokenFile* file(Split split) const { return files_[static_cast<std::size_t>(split)].get(); }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/error.h"
+#include "core/text/json.h"
 #include "training/data/text/byte_source.h"
 
 namespace absorb {
@@ -34,8 +36,8 @@ void with_ids(const MappedFile& map, const std::string& dtype, int64_t tokens, c
 std::optional<TokenFacts> read_facts(const Path& path) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   try {
-    return nlohmann::json::parse(read_file(path)).get<TokenFacts>();
-  } catch (const nlohmann::json::exception&) {
+    return parse_json(read_file(path)).get<TokenFacts>();
+  } catch (const std::exception&) {
     user_error("{} doesn't describe a token file: write it anew with absorb tokens, or remove it", path.string());
   }
 }
@@ -49,12 +51,12 @@ void to_json(nlohmann::json& json, const TokenFacts& facts) {
 }
 
 void from_json(const nlohmann::json& json, TokenFacts& facts) {
-  json.at("tokens").get_to(facts.tokens);
-  json.at("documents").get_to(facts.documents);
-  json.at("text_bytes").get_to(facts.text_bytes);
-  json.at("vocabulary").get_to(facts.vocabulary);
+  facts.tokens = whole_number(json.at("tokens"));
+  facts.documents = whole_number(json.at("documents"));
+  facts.text_bytes = whole_number(json.at("text_bytes"));
+  facts.vocabulary = whole_number(json.at("vocabulary"));
   json.at("dtype").get_to(facts.dtype);
-  json.at("end_of_document").get_to(facts.end_of_document);
+  facts.end_of_document = whole_number(json.at("end_of_document"));
   json.at("xxh3_128").get_to(facts.hash);
 }
 
@@ -83,7 +85,13 @@ void TokenFile::settle(const Options& options) {
   facts_.tokens = bytes / width(facts_.dtype);
   require(!stated || stated->tokens == facts_.tokens, "{} holds {} tokens but {} says {}: write it again",
           path_.string(), facts_.tokens, beside(path_, ".json").string(), stated ? stated->tokens : 0);
-  if (facts_.hash.empty()) facts_.hash = hash_file(path_);
+  // Stated or not: what is trained on is what is recorded.
+  const std::string now = hash_file(path_);
+  require(facts_.hash.empty() || facts_.hash == now,
+          "{} changed since {} was written (hash {}, and {} there): write it again with absorb tokens, or remove the "
+          "folder of a cached corpus, which is made anew",
+          path_.string(), beside(path_, ".json").string(), now, facts_.hash);
+  facts_.hash = now;
 }
 
 void TokenFile::check_ids() const {
@@ -104,6 +112,7 @@ void TokenFile::find_starts(const Options& options) {
     const auto count = static_cast<int64_t>(index_->bytes().size() / sizeof(uint64_t));
     starts_ = {reinterpret_cast<const uint64_t*>(index_->bytes().data()), static_cast<std::size_t>(count)};
     require(count > 0 && starts_.front() == 0 && starts_.back() < static_cast<uint64_t>(facts_.tokens) &&
+                std::ranges::adjacent_find(starts_, std::greater_equal()) == starts_.end() &&
                 (facts_.documents == 0 || facts_.documents == count),
             "{} doesn't belong to {}: write both again, or remove it", index.string(), path_.string());
   } else {

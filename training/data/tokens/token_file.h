@@ -45,6 +45,8 @@ class TokenFile {
   int64_t size() const { return facts_.tokens; }
   const TokenFacts& facts() const { return facts_; }
   const Path& path() const { return path_; }
+  /// UserError where the file on disk is no longer what was mapped.
+  void require_unchanged() const { map_.require_unchanged(); }
   /// Writes `count` ids from `begin` on.
   void copy(int64_t begin, int64_t count, int64_t* to) const;
   /// The token at which each document starts, ascending from 0.

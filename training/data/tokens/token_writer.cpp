@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/system.h"
 
 namespace absorb {
 
@@ -31,7 +32,7 @@ struct HashedFile::State {
 
 HashedFile::HashedFile(const Path& path) : state_(std::make_unique<State>()) {
   state_->path = path;
-  state_->descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  state_->descriptor = system::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC);
   require(state_->descriptor >= 0, "can't write {}: {}", path.string(), std::strerror(errno));
   XXH3_128bits_reset(state_->hash);
 }
@@ -51,9 +52,9 @@ void HashedFile::flush() {
 
 std::string HashedFile::finish() {
   flush();
-  require(fsync(state_->descriptor) == 0, "can't write {}: {}", state_->path.string(), std::strerror(errno));
-  require(close(std::exchange(state_->descriptor, -1)) == 0, "can't write {}: {}", state_->path.string(),
-          std::strerror(errno));
+  const bool flushed =
+      system::fsync(state_->descriptor) == 0 && ::close(std::exchange(state_->descriptor, -1)) == 0;
+  require(flushed, "can't write {}: {}", state_->path.string(), std::strerror(errno));
   const XXH128_hash_t hash = XXH3_128bits_digest(state_->hash);
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
@@ -116,12 +117,11 @@ void remove_stale(const Path& folder, const std::string& prefix) {
 }  // namespace
 
 StagedFolder::StagedFolder(const Path& path) : path_(path) {
-  static std::atomic<int> count{0};
   const Path parent = path.has_parent_path() ? path.parent_path() : Path(".");
   const std::string prefix = path.filename().string() + ".tmp.";
   require_writable(parent);
   remove_stale(parent, prefix);
-  staging_ = parent / fmt::format("{}{}-{}", prefix, getpid(), count++);
+  staging_ = parent / (prefix + random_name());
   require_writable(staging_);
 }
 
@@ -132,7 +132,7 @@ StagedFolder::~StagedFolder() {
 
 bool StagedFolder::publish() {
   // rename() replaces an empty folder and refuses one with content, which is what makes the race harmless.
-  if (rename(staging_.c_str(), path_.c_str()) != 0) {
+  if (system::rename(staging_.c_str(), path_.c_str()) != 0) {
     require(errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR, "can't write {}: {}", path_.string(),
             std::strerror(errno));
     return false;

@@ -1,6 +1,7 @@
 #include "training/data/tokens/tokens.h"
 
 #include "core/error.h"
+#include "core/text/json.h"
 #include "training/data/tokens/token_dataset.h"
 #include "training/data/tokens/token_file.h"
 
@@ -25,7 +26,7 @@ class Tokens final : public DataSource {
     Path facts = data_.corpus.empty() ? Path(data_.train) : Path(data_.corpus) / "train.bin";
     facts.replace_extension(".json");
     require(std::filesystem::exists(facts), "data.vocabulary must state how many ids {} uses", data_.train);
-    return Json::parse(read_file(facts)).get<TokenFacts>().vocabulary;
+    return read_guarded(facts.string(), [&] { return parse_json(read_file(facts)).get<TokenFacts>().vocabulary; });
   }
 
   std::shared_ptr<const Dataset> open(int64_t context, uint64_t) const override {

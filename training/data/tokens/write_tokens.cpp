@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -25,6 +26,7 @@ constexpr std::array splits = {Split::train, Split::valid, Split::test};
 /// Everything that the tokens are a function of; paths are not part of it.
 Json identity(const TextSettings& data) {
   Json result = {{"format", format}, {"tokens", data.tokens}, {"documents", data.documents}, {"strip", data.strip}};
+  if (data.text_field != "text") result["text_field"] = data.text_field;
   if (data.tokens == "bpe") result["vocabulary"] = data.vocabulary;
   if (data.tokens == "gpt2")
     for (const char* name : {encoder_file, merges_file})
@@ -60,6 +62,7 @@ void train_tokeniser(const TextSettings& data, const Path& folder, const BytePro
 class Job {
  public:
   Job(const TokensRequest& request, const Path& folder) : request_(request) {
+    for (const CorpusFile& input : corpus_files(request.data)) before_[input.path] = file_state(input.path);
     const auto tokeniser = this->tokeniser(folder);
     for (const Split split : splits)
       if (split_share(request.data, split) > 0)
@@ -75,6 +78,8 @@ class Job {
   }
 
   TokensResult finish() {
+    for (const auto& [path, state] : before_)
+      require(file_state(path) == state, "{} changed while it was read: run the command again", path);
     const Json source = {{"settings", identity(request_.data)}, {"files", files()}};
     TokensResult result;
     for (const Split split : splits) {
@@ -122,6 +127,7 @@ class Job {
   }
 
   const TokensRequest& request_;
+  std::map<std::string, std::string> before_;  // file_state of each file
   std::array<std::unique_ptr<TokenWriter>, 3> writers_;
 };
 

@@ -1,0 +1,104 @@
+#include "core/text/toml_guard.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace absorb {
+namespace {
+
+constexpr std::size_t most_bytes = 16 << 20, longest_word = 1000;
+constexpr int deepest = 64;
+
+bool is_bare(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+         c == '+' || c == ':';
+}
+
+// Walks over a text as TOML's own grammar cuts it: strings, comments, and everything else.
+class Walk {
+ public:
+  Walk(std::string_view text, const std::string& name) : text_(text), name_(name) {}
+
+  void whole() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '"' || c == '\'')
+        string(c);
+      else if (c == '#')
+        comment();
+      else
+        plain(c);
+    }
+  }
+
+ private:
+  [[noreturn]] void refuse(std::size_t at, const std::string& what) const {
+    std::size_t line = 1, begin = 0;
+    for (std::size_t i = 0; i < at; ++i)
+      if (text_[i] == '\n') {
+        ++line;
+        begin = i + 1;
+      }
+    user_error("{}:{}:{}: {}", name_, line, at - begin + 1, what);
+  }
+
+  void control(char c) const {
+    if (c == '\t' || c == '\n' || c == '\r' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f)) return;
+    refuse(at_, fmt::format("a control character ({:#04x}): is this a text in UTF-8?", static_cast<unsigned>(c)));
+  }
+
+  void string(char quote) {
+    // Elsewhere toml++ doesn't take it for the beginning of a string either, and then reads what is in it.
+    std::size_t before = at_;
+    while (before > 0 && (text_[before - 1] == ' ' || text_[before - 1] == '\t')) --before;
+    if (before > 0 && std::string_view("=,[{.\n").find(text_[before - 1]) == std::string_view::npos)
+      refuse(at_, "a quote where no string can begin");
+    const bool many = text_.substr(at_, 3) == std::string(3, quote);
+    const std::string end(many ? 3 : 1, quote);
+    at_ += end.size();
+    while (at_ < text_.size() && text_.substr(at_, end.size()) != end && (many || text_[at_] != '\n')) {
+      control(text_[at_]);
+      at_ += quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size() && text_[at_ + 1] != '\n' ? 2 : 1;
+    }
+    at_ = std::min(at_ + end.size(), text_.size());
+    while (many && at_ < text_.size() && text_[at_] == quote) ++at_;  // """" ends with a quote of its own
+  }
+
+  void comment() {
+    for (; at_ < text_.size() && text_[at_] != '\n'; ++at_) control(text_[at_]);
+  }
+
+  void plain(char c) {
+    control(c);
+    if (static_cast<unsigned char>(c) >= 0x80)
+      refuse(at_, "letters beyond A to Z stand in quotes: a bare key is made of A-Z, a-z, 0-9, - and _");
+    if (c == '[' || c == '{')
+      if (++depth_ > deepest) refuse(at_, fmt::format("more than {} brackets in each other", deepest));
+    if (c == ']' || c == '}') --depth_;
+    if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}') parts_ = 0;
+    if (c == '.' && ++parts_ > deepest) refuse(at_, fmt::format("a key of more than {} parts", deepest));
+    const std::size_t begin = at_;
+    while (at_ < text_.size() && is_bare(text_[at_])) ++at_;
+    if (at_ - begin > longest_word)
+      refuse(begin, fmt::format("a word or number of more than {} characters", longest_word));
+    if (at_ == begin) ++at_;
+  }
+
+  std::string_view text_;
+  const std::string& name_;
+  std::size_t at_ = 0;
+  int depth_ = 0, parts_ = 0;
+};
+
+}  // namespace
+
+void refuse_odd_toml(std::string_view text, const std::string& name) {
+  require(text.size() <= most_bytes, "{}: is larger than {} MiB, which no study is", name, most_bytes >> 20);
+  if (const std::size_t bad = first_bad_utf8(text); bad != std::string_view::npos)
+    user_error("{}: is no text in UTF-8: byte {:#04x} at position {}", name,
+               static_cast<unsigned>(static_cast<unsigned char>(text[bad])), bad);
+  Walk(text, name).whole();
+}
+
+}  // namespace absorb
