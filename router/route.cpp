@@ -113,10 +113,17 @@ void Route::leave_notes(const RouterInput& input, const Routing& routing, Pass& 
   if (!pass.in.training || !(router_->has_state() || selection_->has_state())) return;
   Routing kept = routing;
   kept.scores = absorb::detached(routing.scores);
-  pass.out.after_step.emplace_back([router = router_, selection = selection_, input = detached(input), kept] {
-    if (router->has_state()) router->after_step(input, kept);
-    if (selection->has_state()) selection->after_step(kept);
-  });
+  auto update = [router = router_, selection = selection_](std::span<const AfterStep::Seen> all) {
+    std::vector<Routed> step;
+    std::vector<Routing> routings;
+    for (const AfterStep::Seen& seen : all) {
+      step.push_back(*static_cast<const Routed*>(seen.get()));
+      routings.push_back(step.back().routing);
+    }
+    if (router->has_state()) router->after_step(step);
+    if (selection->has_state()) selection->after_step(routings);
+  };
+  pass.out.after_step.push_back({site_, std::make_shared<const Routed>(Routed{detached(input), kept}), update});
 }
 
 const Route* Routes::find(const Site& site) const {

@@ -2,6 +2,8 @@
 // routing alike; the same type is used for both, and the task says which it is.
 #pragma once
 
+#include <span>
+
 #include "core/registry.h"
 #include "router/routing.h"
 #include "tensors/cost.h"
@@ -16,6 +18,12 @@ struct RouterInput {
                    // brings them (Routes::native); neither items nor dense values where there is none
 };
 bool has_native(const RouterInput& input);
+
+/// What one micro-batch routed at a site.
+struct Routed {
+  RouterInput input;
+  Routing routing;
+};
 
 class Router {
  public:
@@ -40,8 +48,9 @@ class Router {
   virtual bool causal(const RoutingTask&) const { return true; }
   /// Whether it keeps numbers that training changes without a gradient (in Parameters::state).
   virtual bool has_state() const { return false; }
-  /// Called without gradients after a training step, with what that step routed, if has_state().
-  virtual void after_step(const RouterInput&, const Routing&) const {}
+  /// Called once a training step, without gradients, with what each of its micro-batches routed, if has_state(). How a
+  /// step is cut into micro-batches must not show in the state.
+  virtual void after_step(std::span<const Routed>) const {}
 };
 
 /// A router is made from its settings, its task and the scope that its parameters live in.

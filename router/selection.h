@@ -1,6 +1,8 @@
 // The shared abstraction's second open half: what selects among scored choices.
 #pragma once
 
+#include <span>
+
 #include "core/registry.h"
 #include "router/routing.h"
 #include "tensors/cost.h"
@@ -37,8 +39,9 @@ class Selection {
   virtual bool causal(const RoutingTask&) const { return true; }
   /// Whether it keeps numbers that training changes without a gradient (in Parameters::state).
   virtual bool has_state() const { return false; }
-  /// Called without gradients after a training step, with what that step selected, if has_state().
-  virtual void after_step(const Routing&) const {}
+  /// Called once a training step, without gradients, with what each of its micro-batches selected, if has_state(). How
+  /// a step is cut into micro-batches must not show in the state.
+  virtual void after_step(std::span<const Routing>) const {}
 };
 
 using Selections = Registry<Selection, const RoutingTask&, Parameters>;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,6 +46,15 @@ struct PassInput {
   std::function<Tensor(const Site&, const Tensor&)> write = {};
 };
 
+/// What one micro-batch leaves for the state of one site. `update` is called once a step, with what every micro-batch
+/// of the step left for that site: a state moves by the step, not by how the step is cut.
+struct AfterStep {
+  using Seen = std::shared_ptr<const void>;
+  Site site;
+  Seen seen;
+  std::function<void(std::span<const Seen>)> update;
+};
+
 /// What a pass leaves besides its result.
 struct PassOutput {
   /// Routing losses by "<site>/<loss>", already multiplied by their coefficients; the trainer adds them up.
@@ -52,7 +62,7 @@ struct PassOutput {
   /// By site, where the input asks for them.
   std::map<Site, Tensor> densities = {};
   /// What has to happen once the step is taken, without gradients: selections and routers with state leave it here.
-  std::vector<std::function<void()>> after_step = {};
+  std::vector<AfterStep> after_step = {};
   /// Something in this pass waits for the GPU, so that the step can't be captured in a graph.
   bool waits = false;
 };

@@ -32,29 +32,46 @@ class Sums {
     if (out_.tokens > 0) out_.loss /= static_cast<double>(out_.tokens);
     return std::move(out_);
   }
-  int64_t tokens() const { return out_.tokens; }
 
  private:
   Evaluation out_;
   std::unordered_map<int64_t, std::size_t> places_;
 };
 
+// Batches of held-out text until `request.max_tokens` have a target.
+template <class Use>
+void each_batch(const Dataset& data, const EvaluationRequest& request, at::Device device, const Use& use) {
+  at::NoGradGuard no_grad;
+  int64_t tokens = 0;
+  for (int64_t index = 0; index < data.evaluation_batches(request.split, request.batch); ++index) {
+    if (request.max_tokens > 0 && tokens >= request.max_tokens) break;
+    const Batch batch = data.evaluation(request.split, index, request.batch);
+    tokens += (batch.targets >= 0).sum().item<int64_t>();
+    const BesideNoCapture ordinary;
+    Pass pass{
+        .in = {.seed = request.seed, .step = at::full({}, index, at::TensorOptions().dtype(at::kLong).device(device))}};
+    use(batch, index, pass);
+  }
+}
+
 }  // namespace
 
 Evaluation evaluate(const TokenLosses& losses, const Dataset& data, const EvaluationRequest& request,
                     at::Device device) {
-  at::NoGradGuard no_grad;
   Sums sums;
-  for (int64_t index = 0; index < data.evaluation_batches(request.split, request.batch); ++index) {
-    if (request.max_tokens > 0 && sums.tokens() >= request.max_tokens) break;
-    const Batch batch = data.evaluation(request.split, index, request.batch);
-    const BesideNoCapture ordinary;
-    Pass pass{
-        .in = {.seed = request.seed, .step = at::full({}, index, at::TensorOptions().dtype(at::kLong).device(device))}};
-    const Tensor nats = losses({batch.tokens.to(device), batch.targets.to(device)}, pass);
-    sums.add(nats, batch.targets, data.document_ids(request.split, index, request.batch));
-  }
+  each_batch(data, request, device, [&](const Batch& batch, int64_t index, Pass& pass) {
+    sums.add(losses({batch.tokens.to(device), batch.targets.to(device)}, pass), batch.targets,
+             data.document_ids(request.split, index, request.batch));
+  });
   return sums.finish();
+}
+
+void observe(const TokenLosses& losses, const Dataset& data, const EvaluationRequest& request, at::Device device) {
+  each_batch(data, request, device, [&](const Batch& batch, int64_t index, Pass& pass) {
+    const int64_t rows = data.rows(request.split, index, request.batch);
+    const auto text = [&](const Tensor& x) { return x.narrow(0, 0, rows).to(device); };
+    if (rows > 0) losses({text(batch.tokens), text(batch.targets)}, pass);
+  });
 }
 
 }  // namespace absorb

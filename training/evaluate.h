@@ -25,4 +25,8 @@ struct EvaluationRequest {
 Evaluation evaluate(const TokenLosses& losses, const Dataset& data, const EvaluationRequest& request,
                     at::Device device);
 
+/// The same passes for whoever reads something off them, over text alone: rows of a batch beyond the end of the text,
+/// and a last row that is only partly text, are left out, since every mean over rows would count them.
+void observe(const TokenLosses& losses, const Dataset& data, const EvaluationRequest& request, at::Device device);
+
 }  // namespace absorb

@@ -133,6 +133,19 @@ void Trainer::capture() {
 
 namespace {
 
+// Every site once, with what all micro-batches left for it.
+void update_states(const std::vector<AfterStep>& all) {
+  std::vector<Site> done;
+  for (const AfterStep& first : all) {
+    if (std::ranges::count(done, first.site) > 0) continue;
+    done.push_back(first.site);
+    std::vector<AfterStep::Seen> seen;
+    for (const AfterStep& other : all)
+      if (other.site == first.site) seen.push_back(other.seen);
+    first.update(seen);
+  }
+}
+
 // What multiplies every token's loss, known before they are.
 Tensor loss_scale(const Batch& batch, double share) {
   return (batch.targets >= 0).sum().to(at::kFloat).reciprocal() * share;
@@ -142,7 +155,7 @@ Tensor loss_scale(const Batch& batch, double share) {
 
 void Trainer::compute(StepResult& result, bool accounts) {
   parameters_.flat_gradient().zero_();
-  std::vector<std::function<void()>> after_step;
+  std::vector<AfterStep> after_step;
   const auto micros = static_cast<int64_t>(inputs_.batches.size());
   const double share = 1.0 / static_cast<double>(micros);
   const auto add = [](Tensor& sum, const Tensor& value) { sum = sum.defined() ? sum + value : value; };
@@ -165,7 +178,7 @@ void Trainer::compute(StepResult& result, bool accounts) {
   }
   result.grad_norm = optimiser_.step(result.learning_rate, inputs_.rate);
   at::NoGradGuard no_grad;
-  for (const auto& update : after_step) update();
+  update_states(after_step);
 }
 
 }  // namespace absorb

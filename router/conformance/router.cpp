@@ -192,7 +192,9 @@ Instance RouterTrial::instance(uint64_t seed) const {
   };
   return {built.parameters, built.router->has_state(), route,
           [](const Routing& routing) { return dense(routing.scores); },
-          [built, on](const Routing& routing) { built.router->after_step(on.input, routing); }};
+          [built, on](const Routing& routing) {
+            built.router->after_step(std::vector<Routed>{{on.input, routing}});
+          }};
 }
 
 void RouterTrial::instances() {

@@ -1,6 +1,7 @@
 // What is checked of a selection in one role, for every combination of its choices and switches.
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -32,7 +33,6 @@ class SelectionTrial {
   void budget_and_ties();
   void refusals();
   void agreement(at::Device device);
-
   Checks checks;
 
  private:
@@ -51,9 +51,7 @@ class SelectionTrial {
     return build(settings, 1, scores.scalar_type()).selection->select(scores_of(scores), task_, Pass());
   }
   Worst each_variant(const std::function<Worst(const Typed&)>& measure) const { return worst_of(variants_, measure); }
-  bool has_field(const std::string& key) const {
-    return std::any_of(fields_.begin(), fields_.end(), [&](const FieldDoc& f) { return f.key == key; });
-  }
+  bool has_field(const std::string& key) const { return std::ranges::count(fields_, key, &FieldDoc::key) > 0; }
   Typed with(const Typed& settings, const std::string& key, const Json& value) const {
     Json table = settings.table.value();
     set(table, key, value);
@@ -185,7 +183,9 @@ Instance SelectionTrial::instance(uint64_t seed) const {
   };
   return {built.parameters, built.selection->has_state(), select,
           [](const Routing& routing) { return weights(routing); },
-          [built](const Routing& routing) { built.selection->after_step(routing); }};
+          [built](const Routing& routing) {
+            built.selection->after_step({&routing, 1});
+          }};
 }
 
 void SelectionTrial::instances() {
@@ -207,7 +207,7 @@ Worst SelectionTrial::over_budget(const Typed& variant) const {
         const Tensor mask = keep_mask(routing, scores);
         const Tensor kept = (mask.defined() ? mask.expand_as(scores) : at::ones_like(scores, at::kBool)).sum(-1);
         worst.add(differing(kept, visible().sum(-1).clamp_max(k)), fmt::format("k = {}, step {}", k, step));
-        if (built.selection->has_state()) built.selection->after_step(routing);
+        if (built.selection->has_state()) built.selection->after_step({&routing, 1});
       }
     }
   }

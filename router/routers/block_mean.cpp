@@ -76,11 +76,16 @@ class ExpertMeans final : public Router {
 
   bool has_state() const override { return true; }
 
-  void after_step(const RouterInput& input, const Routing& routing) const override {
-    const Tensor x = input.items.reshape({-1, task_.width});
-    const Tensor served = (weights(routing) > 0).view({-1, task_.choices}).to(x.scalar_type());  // [N,E]
-    const Tensor count = served.sum(0).unsqueeze(1);
-    const Tensor mean = at::matmul(served.t(), x) / count.clamp_min(1);
+  void after_step(std::span<const Routed> step) const override {
+    Tensor count, sum;  // [E,1], [E,D]
+    for (const auto& [input, routing] : step) {
+      const Tensor x = input.items.reshape({-1, task_.width});
+      const Tensor served = (weights(routing) > 0).view({-1, task_.choices}).to(x.scalar_type());  // [N,E]
+      const Tensor number = served.sum(0).unsqueeze(1), total = at::matmul(served.t(), x);
+      count = count.defined() ? count + number : number;
+      sum = sum.defined() ? sum + total : total;
+    }
+    const Tensor mean = sum / count.clamp_min(1);
     means_.add_(at::where(count > 0, mean.to(means_.scalar_type()) - means_, at::zeros_like(means_)), rate_);
   }
 

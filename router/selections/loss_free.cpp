@@ -34,8 +34,9 @@ class LossFree final : public Selection {
   bool reaches_router() const override { return gradient_named(settings_.gradient) != Gradient::none; }
   bool has_state() const override { return true; }
 
-  void after_step(const Routing& routing) const override {
-    const Tensor served = counts(routing)[0];  // [E]
+  void after_step(std::span<const Routing> step) const override {
+    Tensor served;  // [E]
+    for (const Routing& routing : step) served = served.defined() ? served + counts(routing)[0] : counts(routing)[0];
     bias_.add_((served.mean() - served).sign().to(bias_.scalar_type()), settings_.rate);
   }
 

@@ -62,7 +62,7 @@ class FaultyRouter final : public Router {
   }
 
   bool has_state() const override { return fault_ == Fault::counts; }
-  void after_step(const RouterInput&, const Routing&) const override { ++steps_; }
+  void after_step(std::span<const Routed>) const override { ++steps_; }
 
  private:
   Fault fault_;

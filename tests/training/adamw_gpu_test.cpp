@@ -1,4 +1,5 @@
 // The flat AdamW kernel against AdamW on the CPU, over steps whose ranges and rates change.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 

@@ -36,6 +36,7 @@ class Cycle final : public Dataset {
   }
   int64_t evaluation_batches(Split, int64_t) const override { return 2; }
   Batch evaluation(Split, int64_t index, int64_t size) const override { return batch(99, index, size, 0); }
+  int64_t rows(Split, int64_t, int64_t size) const override { return size; }
   Tensor document_ids(Split, int64_t index, int64_t size) const override {
     return at::full({size, 8}, index, at::kLong);
   }
@@ -95,6 +96,62 @@ TEST(TrainingLoop, GoesOnFromACheckpointBitForBit) {
   EXPECT_EQ(c.train_in(cut.path).end, LoopEnd::done);
   EXPECT_TRUE(at::equal(a.parameters.flat(), c.parameters.flat()));
   EXPECT_EQ(read_file(whole.path / "metrics.jsonl"), read_file(cut.path / "metrics.jsonl"));
+}
+
+TEST(TrainingLoop, InterruptedAtEveryStepIsTheSameAsNever) {
+  const Folder whole;
+  Setting a;
+  a.settings.steps = 14;
+  a.settings.checkpoint_every = 5;
+  a.train_in(whole.path);
+  for (int64_t at = 1; at < a.settings.steps; ++at) {
+    const Folder cut;
+    Setting first, second;
+    first.settings = second.settings = a.settings;
+    ASSERT_EQ(first.train_in(cut.path, at).end, LoopEnd::interrupted) << at;
+    ASSERT_EQ(second.train_in(cut.path).end, LoopEnd::done) << at;
+    EXPECT_TRUE(at::equal(a.parameters.flat(), second.parameters.flat())) << at;
+    EXPECT_EQ(read_file(whole.path / "metrics.jsonl"), read_file(cut.path / "metrics.jsonl")) << at;
+  }
+}
+
+TEST(TrainingLoop, MetricsThatChangedSinceTheCheckpointAreNotGoneOnFrom) {
+  const Folder whole, cut;
+  Setting a, b, c;
+  for (Setting* s : {&a, &b, &c}) {
+    s->settings.steps = 14;
+    s->settings.checkpoint_every = 5;
+  }
+  a.train_in(whole.path);
+  ASSERT_EQ(b.train_in(cut.path, 12).end, LoopEnd::interrupted);
+  std::string text = read_file(cut.path / "metrics.jsonl");
+  const std::size_t digit = text.find("\"loss\":") + 9;
+  text[digit] = text[digit] == '7' ? '8' : '7';
+  write_file(cut.path / "metrics.jsonl", text);
+  ASSERT_EQ(c.train_in(cut.path).end, LoopEnd::done);
+  EXPECT_EQ(read_file(whole.path / "metrics.jsonl"), read_file(cut.path / "metrics.jsonl"));
+}
+
+// A state that counts what it saw moves by the step, however the step is cut.
+TEST(TrainingLoop, StatesMoveOnceAStep) {
+  for (const int64_t accumulate : {1, 4}) {
+    const Folder folder;
+    Setting s;
+    s.settings.steps = 3;
+    s.settings.accumulate = accumulate;
+    std::vector<std::size_t> seen;
+    const TokenLosses inner = s.losses;
+    s.losses = [&](const Batch& batch, Pass& pass) {
+      for (const char* site : {"blocks.0.experts", "blocks.1.experts"})
+        if (pass.in.training)
+          pass.out.after_step.push_back(
+              {site, std::make_shared<const int>(1),
+               [&seen](std::span<const AfterStep::Seen> all) { seen.push_back(all.size()); }});
+      return inner(batch, pass);
+    };
+    s.train_in(folder.path);
+    EXPECT_EQ(seen, std::vector<std::size_t>(6, static_cast<std::size_t>(accumulate)));
+  }
 }
 
 TEST(TrainingLoop, AccumulationIsTheLargerBatch) {
