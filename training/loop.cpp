@@ -111,6 +111,7 @@ class Loop {
   }
 
   void evaluate_now(int64_t step) {
+    data_.require_unchanged();  // a file that is written anew under us would be trained on under the old one's hash
     const EvaluationRequest request{Split::valid, settings_.batch / settings_.accumulate,
                                     step == settings_.steps ? 0 : settings_.evaluation_tokens, seed_};
     val_loss_ = evaluate(losses_, data_, request, device_).loss;

@@ -1,9 +1,16 @@
 #include "training/metrics.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/error.h"
+#include "core/system.h"
+#include "core/text/json.h"
 
 namespace absorb {
 
@@ -11,7 +18,7 @@ namespace {
 
 // Null for what is no line of metrics.
 nlohmann::json parsed(const std::string& line) {
-  auto json = nlohmann::json::parse(line, nullptr, false);
+  auto json = parse_json(line);
   const bool whole = json.is_object() && json.contains("step") && json["step"].is_number_integer();
   return whole ? json : nlohmann::json();
 }
@@ -45,17 +52,21 @@ Metrics::Metrics(const Path& path, int64_t step) : path_(path) {
   for (const auto& line : read_metrics(path))
     if (line.at("step").get<int64_t>() <= step) kept += line.dump() + '\n';
   write_file(path, kept);
-  out_.open(path, std::ios::app);
-  require(out_.is_open(), "{}: can't be written", path.string());
+  descriptor_ = system::open(path.c_str(), O_WRONLY | O_APPEND);
+  require(descriptor_ >= 0, "can't write {}: {}", path.string(), std::strerror(errno));
+}
+
+Metrics::~Metrics() {
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 void Metrics::write(const nlohmann::json& line) {
-  out_ << line.dump() << '\n';
+  waiting_ += line.dump() + '\n';
 }
 
 void Metrics::flush() {
-  out_.flush();
-  require(out_.good(), "{}: can't be written: is the disk full?", path_.string());
+  write_bytes(descriptor_, waiting_, path_);
+  waiting_.clear();
 }
 
 }  // namespace absorb

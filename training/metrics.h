@@ -2,8 +2,9 @@
 // stand in it: two runs of a seed write the same bytes.
 #pragma once
 
-#include <fstream>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
 
 #include "core/files.h"
 
@@ -13,12 +14,17 @@ class Metrics {
  public:
   /// Opens `path` to go on after `step`: later lines, and a torn last one, are dropped first.
   Metrics(const Path& path, int64_t step);
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
   void write(const nlohmann::json& line);
+  /// Hands all lines to the system at once. UserError where it doesn't take them.
   void flush();
 
  private:
   Path path_;
-  std::ofstream out_;
+  int descriptor_ = -1;
+  std::string waiting_;
 };
 
 /// All lines of a metrics file that are whole, each with its `step`; a torn last one, and a damaged one, is left out.

@@ -16,6 +16,7 @@
 
 #include "compensation/recovery/recovery.h"
 #include "core/error.h"
+#include "core/text/json.h"
 
 namespace absorb {
 namespace {
@@ -61,11 +62,15 @@ Json json_of(const GraphEdge& edge) {
 
 GraphEdge edge_of(const Json& link) {
   const Json& error = link.at("standard_error");  // NaN is null in JSON
-  return {link.at("source"),  link.at("target"),
-          link.at("value"),   error.is_null() ? std::numeric_limits<double>::quiet_NaN() : error.get<double>(),
-          link.at("samples"), link.at("measure"),
-          link.at("arm"),     link.at("run_target"),
-          link.at("seed")};
+  return {link.at("source"),
+          link.at("target"),
+          link.at("value"),
+          error.is_null() ? std::numeric_limits<double>::quiet_NaN() : error.get<double>(),
+          whole_number(link.at("samples")),
+          link.at("measure"),
+          link.at("arm"),
+          link.at("run_target"),
+          whole_number(link.at("seed"))};
 }
 
 /// A number of an edge with all its digits: what Boost makes of a member writes six.
@@ -263,7 +268,7 @@ void CompensationGraph::write_csv(std::ostream& out) const {
 }
 
 CompensationGraph CompensationGraph::from_json(std::string_view text, const std::string& name) {
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = parse_json(text);
   require(json.is_object() && json.value("kind", Json()) == kind,
           "{} is no compensation graph; `absorb graph DIR --export json` writes one", name);
   require(json.value("format", Json()) == format_version,
@@ -271,7 +276,8 @@ CompensationGraph CompensationGraph::from_json(std::string_view text, const std:
           json.value("format", Json()).dump(), format_version);
   CompensationGraph graph;
   try {
-    for (const Json& node : json.at("nodes")) graph.add_node({node.at("id"), node.at("layer"), node.at("part")});
+    for (const Json& node : json.at("nodes"))
+      graph.add_node({node.at("id"), whole_number(node.at("layer")), node.at("part")});
     for (const Json& link : json.at("links")) graph.add_edge(edge_of(link));
   } catch (const std::exception& error) {
     user_error("{} is a damaged compensation graph ({}): export it again", name, error.what());

@@ -1,6 +1,7 @@
 #include "compensation/measures/cells.h"
 
 #include "core/error.h"
+#include "core/text/json.h"
 
 namespace absorb {
 
@@ -16,8 +17,8 @@ bool Cells::has(const Json& key) {
   const std::string name = hash_hex(key.dump());
   if (known_.contains(name)) return true;
   if (cache_.empty() || !std::filesystem::exists(path_of(name))) return false;
-  const Json file = Json::parse(read_file(path_of(name)), nullptr, false);
-  if (!file.is_object() || file.value("key", Json()) != key || !file.contains("value")) return false;
+  Json file = parse_json(read_file(path_of(name)));
+  if (!file.is_object() || !unseal(file) || file.value("key", Json()) != key || !file.contains("value")) return false;
   known_[name] = file.at("value");
   return true;
 }
@@ -26,7 +27,7 @@ const Json& Cells::get(const Json& key, const std::function<Json()>& make) {
   const std::string name = hash_hex(key.dump());
   if (has(key)) return known_.at(name);
   Json value = make();
-  if (!cache_.empty()) write_file(path_of(name), Json{{"key", key}, {"value", value}}.dump() + "\n");
+  if (!cache_.empty()) write_file(path_of(name), sealed(Json{{"key", key}, {"value", value}}, -1));
   return known_[name] = std::move(value);
 }
 

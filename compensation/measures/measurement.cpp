@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/text/json.h"
 
 namespace absorb {
 namespace {
@@ -27,11 +28,12 @@ Measurement measurement_from(const Json& json) {
   out.identity = json.at("identity");
   out.arm = json.at("arm");
   out.target = json.at("target");
-  out.seed = json.at("seed");
-  for (const Json& node : json.at("nodes")) out.nodes.push_back({node.at("name"), node.at("layer"), node.at("part")});
+  out.seed = whole_number(json.at("seed"));
+  for (const Json& node : json.at("nodes"))
+    out.nodes.push_back({node.at("name"), whole_number(node.at("layer")), node.at("part")});
   for (const Json& edge : json.at("edges"))
     out.edges.push_back({edge.at("from"), edge.at("to"), edge.at("value"), number(edge.at("standard_error")),
-                         edge.at("samples"), edge.at("measure"), out.arm, out.target, out.seed});
+                         whole_number(edge.at("samples")), edge.at("measure"), out.arm, out.target, out.seed});
   out.notes = json.at("notes").get<std::vector<std::string>>();
   out.details = json.at("details");
   out.seconds = json.at("seconds");
@@ -48,13 +50,14 @@ void save_measurement(const Path& path, const Measurement& m) {
   const Json json{{"kind", kind},   {"format", format_version}, {"measure", m.measure}, {"identity", m.identity},
                   {"arm", m.arm},   {"target", m.target},       {"seed", m.seed},       {"nodes", nodes},
                   {"edges", edges}, {"notes", m.notes},         {"details", m.details}, {"seconds", m.seconds}};
-  write_file(path, json.dump(1) + "\n");
+  write_file(path, sealed(json, 1));
 }
 
 Measurement load_measurement(const Path& path) {
-  const Json json = Json::parse(read_file(path), nullptr, false);
+  Json json = parse_json(read_file(path));
   require(json.is_object() && json.value("kind", Json()) == kind,
           "{} is no measurement; `absorb compensate DIR` writes one", path.string());
+  require(unseal(json), "{} was changed or damaged since it was measured: remove it and measure again", path.string());
   require(json.value("format", Json()) == format_version,
           "{} is a measurement of format {}, and this program reads format {}: measure again", path.string(),
           json.value("format", Json()).dump(), format_version);

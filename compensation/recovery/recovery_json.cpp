@@ -2,6 +2,7 @@
 
 #include "compensation/recovery/recovery.h"
 #include "compensation/subject/component_json.h"
+#include "core/text/json.h"
 
 namespace absorb {
 namespace {
@@ -16,7 +17,7 @@ Json json_of(const Measured& measured) {
 }
 
 Measured measured_from(const Json& json) {
-  return {number(json.at("nats")), number(json.at("standard_error")), json.at("samples")};
+  return {number(json.at("nats")), number(json.at("standard_error")), whole_number(json.at("samples"))};
 }
 
 Json json_of(const Recovery& recovery) {
@@ -63,7 +64,7 @@ Json json_of(const CapacityResult& capacity) {
 }
 
 CapacityResult capacity_from(const Json& json) {
-  CapacityResult capacity{json.at("dimension"), {}, {}};
+  CapacityResult capacity{whole_number(json.at("dimension")), {}, {}};
   for (const Json& group : json.at("groups")) capacity.groups.push_back(recovery_from(group));
   for (const Json& share : json.at("cross_layer_shares")) capacity.shares.push_back(share_from(share));
   return capacity;
@@ -75,7 +76,8 @@ Json json_of(const Diverged& one) {
 
 Diverged diverged_from(const Json& json) {
   const Json& draw = json.at("draw");
-  return {json.at("group"), json.at("dimension"), draw.is_null() ? std::nullopt : std::optional<int64_t>(draw)};
+  return {json.at("group"), whole_number(json.at("dimension")),
+          draw.is_null() ? std::nullopt : std::optional(whole_number(draw))};
 }
 
 }  // namespace
@@ -103,10 +105,10 @@ Json json_of(const RecoveryResult& result) {
 RecoveryResult recovery_result_from(const Json& json) {
   RecoveryResult result;
   result.router = component_from(json.at("router"));
-  result.steps = json.at("steps").get<std::vector<int64_t>>();
-  result.draws = json.at("draws");
-  result.sequences = json.at("held_out_sequences");
-  result.tokens = json.at("held_out_tokens");
+  for (const Json& steps : json.at("steps")) result.steps.push_back(whole_number(steps));
+  result.draws = whole_number(json.at("draws"));
+  result.sequences = whole_number(json.at("held_out_sequences"));
+  result.tokens = whole_number(json.at("held_out_tokens"));
   result.base_loss = number(json.at("base_loss"));
   result.swap_cost = measured_from(json.at("swap_cost"));
   result.damage = json.at("damage");

@@ -1,4 +1,5 @@
 #include "compensation/subject/component_json.h"
+#include "core/text/json.h"
 
 namespace absorb {
 
@@ -7,7 +8,8 @@ Json json_of(const Component& component) {
 }
 
 Component component_from(const Json& json) {
-  return {json.at(0), component_from_string(json.at(1).get<std::string>()).part, json.at(2)};
+  return {whole_number(json.at(0)), component_from_string(json.at(1).get<std::string>()).part,
+          whole_number(json.at(2))};
 }
 
 Json json_of(const std::vector<Component>& components) {

@@ -35,8 +35,12 @@ struct ContrastResult {
   /// fraction R = 1 - gap / swap cost.
   Paired swap_cost;
   Ratio absorbed;
+  /// The treatment's trainable router had a gradient of exactly 0 in every account: nothing but weight decay moved it.
+  bool untreated = false;
   std::string verdict;
 };
+/// The verdict of a contrast, and of a severity, whose treatment never was one.
+inline constexpr const char* no_treatment = "no treatment";
 
 /// Differences between targets of one contrast: "gap" in nats (gap_moe - gap_attention) and "R"
 /// (R_attention - R_moe); in target both also the 2 x 2: gap_attention, gap_moe, interaction. The verdict on severity

@@ -37,6 +37,22 @@ Pairs pair_by_seed(const RunGroup& treatment, const RunGroup& control, const std
   return pairs;
 }
 
+/// Whether a run has parameters of routers that train and never had a gradient: what moved them was weight decay.
+bool never_had_gradient(const RunRecord& run) {
+  bool seen = false;
+  for (const AccountPoint& account : run.accounts)
+    for (const char* part : {"grad_norm/attention_router", "grad_norm/expert_router"})
+      if (const auto norm = account.values.find(part); norm != account.values.end()) {
+        if (norm->second != 0) return false;
+        seen = true;
+      }
+  return seen;
+}
+
+constexpr const char* why_untreated =
+    "the treatment's router never had a gradient: its weights don't depend on its scores; set another selection.weight "
+    "or selection.gradient, or a routing loss";
+
 /// Absent unless every run of the pairs read the same documents.
 std::optional<Interval> over_documents(const Pairs& pairs) {
   std::vector<std::vector<double>> by_seed;
@@ -112,11 +128,14 @@ ContrastResult one_contrast(const ContrastSpec& spec, const RunGroup& place, con
   }
   result.ci95_documents = over_documents(pairs);
   add_absorption(result, pairs.treatment);
+  result.untreated =
+      std::ranges::any_of(pairs.treatment, [](const RunRecord* run) { return never_had_gradient(*run); });
+  if (result.untreated) result.absorbed = {nan, std::nullopt, why_untreated};
   return result;
 }
 
 bool in_family(const ContrastResult& result) {
-  return result.primary && !result.exploratory;
+  return result.primary && !result.exploratory && !result.untreated;
 }
 
 /// Holm over every primary contrast x target x cell, once for the t tests and once for the equivalence tests.
@@ -138,6 +157,7 @@ void adjust(std::vector<ContrastResult>& results) {
 
 std::string judge(const ContrastResult& result, const std::vector<Concentration>& concentration) {
   const bool family = in_family(result);
+  if (result.untreated) return no_treatment;
   const std::string word(name(verdict({result.paired.n, result.paired.mean, family ? result.holm_p : result.paired.p_t,
                                        family ? result.holm_p_tost : result.p_tost, result.positive_control})));
   // A planted control shows by itself that masks matter: its dense arm may well attend to everything.

@@ -81,6 +81,8 @@ void add_twins(std::vector<SeverityResult>& out, const StudyAnalysis& analysis) 
       common.exploratory = attention.exploratory;
       const Masks masks = attention.positive_control ? Masks::matter : masks_in(analysis.concentration, attention.cell);
       add_scales(out, common, between_twins(attention, moe), attention.margin_nats, masks);
+      if (attention.untreated || moe.untreated)
+        for (std::size_t row = out.size() - 2; row < out.size(); ++row) out[row].verdict = no_treatment;
     }
   }
 }

@@ -15,6 +15,7 @@ std::string because(const ContrastResult& contrast) {
   if (contrast.verdict == "undecided (n)")
     return fmt::format("; {} paired {} too few for a verdict", contrast.paired.n,
                        contrast.paired.n == 1 ? "seed is" : "seeds are");
+  if (contrast.untreated) return "; " + contrast.absorbed.why_undefined;
   if (contrast.verdict == "equivalent" || contrast.verdict == "different-within-margin")
     return fmt::format("; the margin of a tie is {:g} nats", contrast.margin_nats);
   return "";

@@ -3,6 +3,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <cerrno>
+
 #include "core/error.h"
 #include "studies/folder/paths.h"
 
@@ -22,7 +24,21 @@ ArchiveWriter::ArchiveWriter(int descriptor, Path file) : archive_(::archive_wri
   require_fine(::archive_write_add_filter_zstd(archive_));
   require_fine(::archive_write_set_filter_option(archive_, "zstd", "compression-level", "19"));
   require_fine(::archive_write_set_format_pax_restricted(archive_));
-  require_fine(::archive_write_open_fd(archive_, descriptor));
+  descriptor_ = descriptor;
+  require_fine(::archive_write_set_bytes_in_last_block(archive_, 1));  // else zeros follow zstd's last frame
+  require_fine(::archive_write_open(archive_, this, nullptr, write, nullptr));
+}
+
+// libarchive's callback: what it packed, to the file.
+std::ptrdiff_t ArchiveWriter::write(archive* a, void* self, const void* data, std::size_t size) {
+  const auto& writer = *static_cast<const ArchiveWriter*>(self);
+  try {
+    write_bytes(writer.descriptor_, {static_cast<const char*>(data), size}, writer.file_);
+  } catch (const UserError& error) {
+    ::archive_set_error(a, EIO, "%s", error.what());
+    return -1;
+  }
+  return static_cast<std::ptrdiff_t>(size);
 }
 
 ArchiveWriter::~ArchiveWriter() {

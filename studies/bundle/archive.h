@@ -2,6 +2,7 @@
 // that stays inside the folder that it is unpacked to, or it is refused.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,9 +26,11 @@ class ArchiveWriter {
   void finish();
 
  private:
+  static std::ptrdiff_t write(archive* a, void* self, const void* data, std::size_t size);
   void require_fine(int status) const;
   archive* archive_;
   Path file_;
+  int descriptor_ = -1;
 };
 
 class ArchiveReader {

@@ -1,6 +1,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/text/json.h"
 #include "studies/bundle/archive.h"
 #include "studies/bundle/bundle.h"
 #include "studies/folder/paths.h"
@@ -57,7 +58,7 @@ std::string thinned(const std::string& metrics, int64_t every) {
   std::string out, before;
   bool first = true;
   for (std::string line; std::getline(in, line);) {
-    const Json json = Json::parse(line, nullptr, false);
+    const Json json = parse_json(line);
     const bool evaluation = json.is_object() && json.contains("val_loss");
     const bool step = json.is_object() && json.contains("step") && json["step"].is_number_integer();
     if (evaluation && !before.empty()) out += before + '\n';
@@ -79,9 +80,12 @@ BundleRecord pack(const Path& folder, const PlanRecord& plan, const Path& out, c
   record.weights = options.weights;
   record.every = options.every;
   const Items items = items_of(folder, plan, options);
-  for (const auto& [name, item] : items)
-    record.files[name] = item.text ? FileRecord{static_cast<int64_t>(item.text->size()), hash_hex(*item.text)}
-                                   : file_record(item.source);
+  for (const auto& [name, item] : items) {
+    FileRecord& file = record.files[name];
+    file = item.text ? FileRecord{static_cast<int64_t>(item.text->size()), hash_hex(*item.text), {}}
+                     : file_record(item.source);
+    file.at = std::nullopt;  // of no use elsewhere, and a bundle of the same study is the same bytes
+  }
   write_file(out, [&](int descriptor) {
     ArchiveWriter archive(descriptor, out);
     archive.add("bundle.json", record_text(record));

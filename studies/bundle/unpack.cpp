@@ -52,12 +52,7 @@ BundleRecord walk(const Path& bundle, const std::function<void(const std::string
 /// A folder that is gone again unless it was renamed.
 class Aside {
  public:
-  explicit Aside(const Path& folder) : path_(folder.string() + fmt::format(".unpacking.{}", ::getpid())) {
-    fs::remove_all(path_);
-    std::error_code error;
-    fs::create_directories(path_, error);
-    require(!error, "can't make the folder {}: {}", path_.string(), error.message());
-  }
+  explicit Aside(const Path& folder) : path_(folder.string() + ".tmp." + random_name()) { make_folder(path_); }
   ~Aside() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
@@ -79,14 +74,12 @@ BundleRecord unpack(const Path& bundle, const Path& folder) {
   const Aside aside(target);
   BundleRecord record = walk(bundle, [&](const std::string& name, const std::string& content) {
     const Path file = aside.path() / name;
-    std::error_code error;
-    fs::create_directories(file.parent_path(), error);
-    require(!error, "{}: can't be unpacked: {}: {}", bundle.string(), name, error.message());
+    make_folder(file.parent_path());
     write_file(file, content);
   });
   write_record(aside.path() / "bundle.json", record);
   read_plan(aside.path());
-  fs::rename(aside.path(), target);
+  move_path(aside.path(), target);
   return record;
 }
 

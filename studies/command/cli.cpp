@@ -1,7 +1,4 @@
-#include <c10/util/Exception.h>
 #include <CLI/CLI.hpp>
-
-#include <iostream>
 
 #include "compensation/graph/queries/queries.h"
 #include "compensation/measures/measures.h"
@@ -136,7 +133,7 @@ void add_graph(CLI::App& app, GraphOptions& o, Command& chosen) {
   graph->add_option("--target", o.target, "attention, moe or both; default: all");
   graph->add_option("--seed", o.seed, "A seed, or mean: over all of them")->capture_default_str();
   graph->add_option("--measure", o.measure, "Which edges; default: what the query is about");
-  graph->add_option("-k", o.paths, "Paths to show")->capture_default_str()->check(CLI::PositiveNumber);
+  graph->add_option("-k", o.paths, "Paths to show, at most 1000")->capture_default_str()->check(CLI::Range(1, 1000));
   graph->add_option("--from", o.path_from, "Where paths begin, such as 1.attention_router");
   graph->add_option("--to", o.path_to, "Where they end");
   graph->footer(
@@ -198,22 +195,6 @@ void add_plugins(CLI::App& app, std::vector<std::string>& plugins) {
         ->allow_extra_args(false);
 }
 
-int guarded(const Command& command, const std::vector<std::string>& plugins) {
-  try {
-    load_plugins(plugins);
-    return command();
-  } catch (const UserError& error) {
-    std::cerr << "absorb: " << error.what() << '\n';
-    return exit_users_mistake;
-  } catch (const c10::Error& error) {
-    std::cerr << "absorb: internal error: " << error.what_without_backtrace() << '\n';
-    return exit_ours;
-  } catch (const std::exception& error) {
-    std::cerr << "absorb: internal error: " << error.what() << '\n';
-    return exit_ours;
-  }
-}
-
 // What the line sets, for every command.
 struct Line {
   RunOptions run;
@@ -266,11 +247,17 @@ int command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    std::cerr << "absorb: " << error.what() << " (absorb --help says more)\n";
-    return exit_users_mistake;
+    if (error.get_exit_code() == 0) return printed(app.exit(error));  // --help, --version
+    const std::string better = suggestion(app, argc, argv);
+    return failed(one_line((better.empty() ? error.what() : better) + " (absorb --help says more)").c_str(),
+                  exit_users_mistake);
   }
-  return guarded(line.chosen, line.plugins);
+  return printed(guarded(line.chosen, line.plugins));
 }
 
 }  // namespace absorb
+
+// What main.cpp looks for.
+extern "C" int absorb_command_line(int argc, char** argv) {
+  return absorb::command_line(argc, argv);
+}

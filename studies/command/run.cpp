@@ -1,6 +1,10 @@
 #include <algorithm>
+#include <cmath>
 #include <iostream>
+#include <map>
+#include <memory>
 #include <set>
+#include <tuple>
 
 #include "core/clock.h"
 #include "core/device.h"
@@ -10,12 +14,15 @@
 #include "studies/cost/estimate.h"
 #include "studies/cost/memory.h"
 #include "studies/folder/analysis_lock.h"
+#include "studies/folder/claim.h"
 #include "studies/folder/paths.h"
 #include "studies/plugin/load.h"
 #include "studies/run/deployment.h"
+#include "studies/run/provenance.h"
 #include "studies/work/display.h"
 #include "studies/work/jobs.h"
 #include "studies/work/work.h"
+#include "training/checkpoint.h"
 #include "training/data/dataset.h"
 
 namespace absorb {
@@ -53,8 +60,12 @@ void print_dry_run(const Study& study, const RunPlan& plan, at::Device device, i
       std::cout << "\n# " << run.name() << "\n" << Settings::from_json(write_run_settings(run.settings), "").toml();
   const StudyCost cost = estimate(plan, device, jobs);
   std::cout << '\n' << describe_sizes(plan, study.settings.match);
-  std::cout << fmt::format("\ndisk: {:.1f} MB stay, {:.1f} MB at the most while it runs\n",
-                           static_cast<double>(cost.final_bytes) / 1e6, static_cast<double>(cost.peak_bytes) / 1e6);
+  const std::uintmax_t free = free_bytes(plan.folder);
+  std::cout << fmt::format("\ndisk: {:.1f} MB stay, {:.1f} MB at the most while it runs{}\n",
+                           static_cast<double>(cost.final_bytes) / 1e6, static_cast<double>(cost.peak_bytes) / 1e6,
+                           cost.peak_bytes > free ? fmt::format(", and {:.1f} MB are free: `absorb run` would refuse",
+                                                                static_cast<double>(free) / 1e6)
+                                                  : "");
   std::cout << fmt::format("time: {}\n", time_text(plan, cost, device, jobs, fused)) << std::flush;
   for (const std::string& file : missing_corpora(plan))
     std::cout << fmt::format("missing: {} (scripts/setup unpacks the default corpus)\n", file);
@@ -62,19 +73,21 @@ void print_dry_run(const Study& study, const RunPlan& plan, at::Device device, i
 
 void require_disk(const RunPlan& plan, at::Device device, int64_t jobs) {
   const std::uintmax_t needed = estimate(plan, device, jobs).peak_bytes, free = free_bytes(plan.folder);
-  require(needed < free, "{}: the study needs {:.0f} MB but {:.0f} MB are free", plan.folder.string(),
-          static_cast<double>(needed) / 1e6, static_cast<double>(free) / 1e6);
+  require(needed <= free, "{}: the study needs {:.1f} MB of disk but {:.1f} MB are free", plan.folder.string(),
+          std::ceil(static_cast<double>(needed) / 1e5) / 10, std::floor(static_cast<double>(free) / 1e5) / 10);
 }
 
 // Opens every corpus once, so that what is wrong with one is said before anything is written, and its tokens are made
-// once rather than by every worker.
+// once rather than by every worker. Runs of before, the finished ones too, must have been trained on the same data: a
+// seed that is added would else be paired with seeds of other text.
 void open_corpora(const RunPlan& plan) {
-  std::set<std::string> opened;
+  if (std::all_of(plan.runs.begin(), plan.runs.end(), is_closed)) return;
+  std::map<std::string, std::shared_ptr<const Dataset>> opened;
   for (const RunSpec& run : plan.runs) {
-    if (is_closed(run)) continue;
-    const Json data = write_data(run.settings.data);
-    if (opened.insert(data.dump() + std::to_string(run.settings.model.context)).second)
-      make_dataset(run.settings.data, run.settings.model.context, static_cast<uint64_t>(run.settings.seed));
+    const auto& [data, context, seed] = std::tie(run.settings.data, run.settings.model.context, run.settings.seed);
+    auto& dataset = opened[fmt::format("{} {} {}", write_data(data).dump(), context, seed)];
+    if (!dataset) dataset = make_dataset(data, context, static_cast<uint64_t>(seed));
+    require_same_data(run.folder, *dataset);
   }
 }
 
@@ -128,12 +141,20 @@ WorkOptions work_options(const RunOptions& options, const Study& study, at::Devi
       [device, fused](const RunSettings& run, int64_t vocabulary) { say_what_fits(run, vocabulary, device, fused); }};
 }
 
+// What killed processes left: files that they were writing, and checkpoints of runs that had just finished.
+void remove_leftovers(const RunPlan& plan) {
+  remove_asides(plan.folder, false);
+  for (const RunSpec& run : plan.runs)
+    if (is_closed(run) && !live_claim(run.folder)) remove_checkpoints(run.folder);
+}
+
 // What the command does once, before any worker starts.
 void prepare(const RunOptions& options, const Study& study, const RunPlan& plan, at::Device device, int64_t jobs) {
   require_weights_for_open(plan);
   require_disk(plan, device, jobs);
   open_corpora(plan);
   require_writable(options.runs);
+  remove_leftovers(plan);
   lock_analysis(study, plan.folder);
   write_study(study, plan.folder);
   write_plan(plan.folder, plan_record(study, plan));
@@ -171,6 +192,7 @@ int run_command(const RunOptions& options) {
   for (const std::string& file : missing_corpora(plan))
     user_error("{}: data names {}, which doesn't exist (scripts/setup unpacks the default corpus)",
                options.study.string(), file);
+  refuse_another_study(plan);
   refuse_changed_runs(plan);
   WorkOptions how = work_options(options, study, device, jobs);
   if (!options.worker) prepare(options, study, plan, device, jobs);

@@ -14,7 +14,7 @@ std::vector<std::string> locked_contrasts(const Path& folder) {
 
 std::vector<std::string> lock_analysis(const Study& study, const Path& folder) {
   if (!std::filesystem::exists(folder / "analysis.lock")) {
-    std::filesystem::create_directories(folder);
+    make_folder(folder);
     write_record(folder / "analysis.lock", LockRecord{study.contrasts});
   }
   return locked_contrasts(folder);

@@ -2,7 +2,7 @@
 // file system, work through one study and every run is finished exactly once.
 #pragma once
 
-#include <chrono>
+#include <memory>
 #include <optional>
 
 #include "studies/folder/records/claim.h"
@@ -19,15 +19,13 @@ class Claim {
   Claim& operator=(const Claim&) = delete;
   Claim& operator=(Claim&&) = delete;
 
-  /// Says that this worker lives and how far it is; writes at most once a second.
+  /// Says how far this worker is; writes at most once a second. That it lives is said every 15 s without it.
   void beat(const ClaimProgress& progress);
 
  private:
-  Claim(Path folder, int descriptor) : folder_(std::move(folder)), descriptor_(descriptor) {}
-  void write(const ClaimProgress& progress);
-  Path folder_;
-  int descriptor_ = -1;
-  std::chrono::steady_clock::time_point last_ = {};
+  struct Held;
+  explicit Claim(std::unique_ptr<Held> held);
+  std::unique_ptr<Held> held_;
 };
 
 /// The claim that a live worker holds on a run. Nothing when nobody works on it.

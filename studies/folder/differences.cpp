@@ -1,5 +1,7 @@
 #include "studies/folder/differences.h"
 
+#include <fmt/format.h>
+
 #include <set>
 
 namespace absorb {

@@ -11,6 +11,7 @@
 #include "studies/folder/claim.h"
 #include "studies/folder/paths.h"
 #include "studies/folder/records/cell.h"
+#include "studies/folder/records/files.h"
 #include "studies/folder/records/provenance.h"
 #include "training/metrics.h"
 
@@ -49,7 +50,8 @@ void read_curve(RunRecord& record) {
     } else {
       sum += number(line, "loss");
       ++steps;
-      tokens = line.value("n_tokens_seen", tokens);
+      if (const auto seen = line.find("n_tokens_seen"); seen != line.end() && seen->is_number_integer())
+        tokens = seen->get<int64_t>();
       if (AccountPoint point = account_from(line); !point.values.empty()) record.accounts.push_back(std::move(point));
     }
   }
@@ -139,6 +141,15 @@ void keep_current(RunRecord& record, const PlannedRun& run) {
   });
 }
 
+// Whether a finished run is the one that is planned under its name. (Folders of format 0 say nothing of it.)
+void require_of_plan(const RunRecord& record, const PlannedRun& run) {
+  if (record.state != "done" || !std::filesystem::exists(record.folder / "files.json")) return;
+  require(
+      read_file(record.folder / "DONE") == run.identity + '\n',
+      "{}: DONE is of another run than plan.json says: take the folder from a copy, or remove it and train it again",
+      record.folder.string());
+}
+
 std::string state_of(const Path& folder) {
   if (is_done(folder)) return "done";
   if (std::filesystem::exists(folder / "FAILED")) return "failed";
@@ -156,6 +167,7 @@ RunRecord read_record(const Path& folder) {
     record.failure = read_file(folder / "FAILED");
     record.failure.erase(record.failure.find_last_not_of('\n') + 1);
   }
+  if (record.state == "done") require_intact(folder, Intact::records);
   read_place(record);
   if (record.state == "done")
     static_cast<ResultRecord&>(record) = absorb::read_record<ResultRecord>(folder / "result.json");
@@ -184,6 +196,7 @@ std::vector<RunRecord> read_records(const Path& study, const PlanRecord& plan) {
   for (const PlannedRun& run : plan.runs) {
     records.push_back(read_record(study / run.folder));
     RunRecord& record = records.back();
+    require_of_plan(record, run);
     record.arm = run.arm;
     record.target = run.target;
     record.seed = run.seed;

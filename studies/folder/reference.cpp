@@ -1,5 +1,7 @@
 #include "studies/folder/reference.h"
 
+#include <fmt/format.h>
+
 #include "studies/folder/analysis_lock.h"
 #include "studies/folder/records/bundle.h"
 #include "studies/folder/records/cell.h"
@@ -34,7 +36,9 @@ std::vector<Documented> records() {
       documented<ProvenanceRecord>("<run>/run.json", "What ran, on what, built from what."),
       documented<ResultRecord>("<run>/result.json", "What training left. Losses are in nats per token.", true),
       documented<DeploymentRecord>("<run>/deployments/<key>.json", "The run's weights under another routing.", true),
-      documented<FilesRecord>("<run>/files.json", "Checksums of a finished run's files, for `absorb verify`."),
+      documented<FilesRecord>(
+          "<run>/files.json",
+          "Checksums of a finished run's files, held against them whenever the run is read, and by `absorb verify`."),
       documented<BundleRecord>("bundle.json", "What a packed study holds; its first entry, kept where it is unpacked."),
       documented<ClaimRecord>("<run>/claim.json", "Who works on the run now; gone when nobody does."),
       documented<MadeRecord>("<run>/compensation/made.json", "What each measure was made from."),

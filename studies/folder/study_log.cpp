@@ -11,6 +11,8 @@
 
 #include <mutex>
 
+#include "core/error.h"
+#include "core/system.h"
 #include "studies/folder/paths.h"
 
 namespace absorb {
@@ -19,8 +21,7 @@ namespace {
 // spdlog's own file sink buffers, and may cut a line in two.
 class AppendingSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit AppendingSink(const Path& file)
-      : descriptor_(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {}
+  explicit AppendingSink(const Path& file) : descriptor_(system::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND)) {}
   ~AppendingSink() override {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
@@ -32,17 +33,11 @@ class AppendingSink final : public spdlog::sinks::base_sink<std::mutex> {
     if (descriptor_ < 0) return;
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    if (::write(descriptor_, line.data(), line.size()) < 0) ::close(std::exchange(descriptor_, -1));
+    if (system::write(descriptor_, line.data(), line.size()) < 0) ::close(std::exchange(descriptor_, -1));
   }
   void flush_() override {}
   int descriptor_;
 };
-
-std::string in_one_line(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '\n' ? "\\n" : std::string(1, c);
-  return out;
-}
 
 }  // namespace
 
@@ -59,11 +54,11 @@ StudyLog::StudyLog(const Path& study) {
 }
 
 void StudyLog::info(const std::string& text) const {
-  if (sink_) sink_->logger.info(in_one_line(text));
+  if (sink_) sink_->logger.info(one_line(text));
 }
 
 void StudyLog::warning(const std::string& text) const {
-  if (sink_) sink_->logger.warn(in_one_line(text));
+  if (sink_) sink_->logger.warn(one_line(text));
 }
 
 }  // namespace absorb

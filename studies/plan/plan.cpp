@@ -20,7 +20,20 @@ struct Place {
 };
 using Cell = std::vector<Place>;
 
+// More would take minutes to plan and weeks to look at.
+constexpr double most_runs = 100'000;
+
+void require_few(const Study& study) {
+  double runs = static_cast<double>(study.settings.seeds.size()) *
+                (1 + static_cast<double>(study.settings.targets.size() * study.arms.size()));
+  for (const AxisSpec& axis : study.axes) runs *= static_cast<double>(axis.values.size());
+  require(runs <= most_runs,
+          "{}: its axes, arms, targets and seeds make up to {:.0f} runs, and a study holds at most {}",
+          study.file.string(), runs, most_runs);
+}
+
 std::vector<Cell> cells_of(const Study& study) {
+  require_few(study);
   std::vector<Cell> cells = {{}};
   for (const AxisSpec& axis : study.axes) {
     std::vector<Cell> next;
@@ -86,7 +99,11 @@ class Planner {
       RunSpec spec;
       spec.arm = arm.name;
       spec.settings = read_run_settings(tables(arm.overrides, cell), target, seed);
-      match(spec.settings, cell);
+      try {
+        match(spec.settings, cell);
+      } catch (const UserError& error) {  // what a type refuses of a task; its settings were legal by themselves
+        user_error("{}: arm \"{}\", target {}: {}", study_.file.string(), arm.name, target, error.what());
+      }
       spec.settings.start.from = arm.from;
       spec.settings.start.reinitialise = arm.reinitialise;
       if (arm.name == "dense" && !dense_seen_.insert(identity(spec.settings)).second) continue;
@@ -173,6 +190,26 @@ std::optional<TwoByTwo> two_by_two(const RunPlan& plan) {
   }
   if (both.ll.empty() || both.rl.empty() || both.lr.empty() || both.rr.empty()) return std::nullopt;
   return both;
+}
+
+void refuse_another_study(const RunPlan& plan) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::vector<std::string> begun;
+  for (fs::directory_iterator group(plan.folder, error), end; !error && group != end; group.increment(error)) {
+    if (group->path().filename().string().starts_with("dense")) continue;  // two studies may well share that arm
+    std::error_code inner;
+    for (fs::directory_iterator run(group->path(), inner), last; !inner && run != last; run.increment(inner))
+      if (fs::exists(run->path() / "settings.json"))
+        begun.push_back(run->path().lexically_relative(plan.folder).generic_string());
+  }
+  const auto planned = [&](const std::string& name) {
+    return std::ranges::any_of(plan.runs, [&](const RunSpec& run) { return run.folder == plan.folder / name; });
+  };
+  require(begun.empty() || std::ranges::any_of(begun, planned),
+          "{}: holds the runs of another study of this name, such as {}: give one of the two another name, or --runs "
+          "another folder",
+          plan.folder.string(), begun.empty() ? "" : *std::ranges::min_element(begun));
 }
 
 void refuse_changed_runs(const RunPlan& plan) {

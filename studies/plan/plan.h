@@ -48,6 +48,8 @@ void plan_deployments(const Study& study, RunPlan& plan);
 
 /// UserError with the difference when a run's folder holds other settings than planned.
 void refuse_changed_runs(const RunPlan& plan);
+/// UserError where the folder holds begun runs of which this plan has none: another study of the same name.
+void refuse_another_study(const RunPlan& plan);
 
 /// UserError that names the run or deployment, the site and the setting where a router or selection says that it isn't
 /// causal and routing.allow_noncausal doesn't let it.

@@ -1,5 +1,7 @@
 #include "studies/plan/reference.h"
 
+#include <algorithm>
+
 #include "compensation/measures/measures.h"
 #include "core/error.h"
 #include "studies/plan/run_settings.h"
@@ -92,9 +94,15 @@ std::string list_text(const std::string& what) {
   std::string out;
   for (const Section& section : sections()) {
     out += fmt::format("[{}]  {}\n", section.table, section.about);
+    const auto width = [&](std::string FieldDoc::*column) {
+      std::size_t most = 0;
+      for (const FieldDoc& row : section.rows) most = std::max(most, (row.*column).size());
+      return most;
+    };
+    const std::size_t keys = width(&FieldDoc::key), types = width(&FieldDoc::type), values = width(&FieldDoc::initial);
     for (const FieldDoc& row : section.rows)
-      out += fmt::format("  {:<22}{:<12}{:<14}{}{}\n", row.key, row.type, row.initial, row.doc,
-                         row.range.empty() ? "" : " (" + row.range + ")");
+      out += fmt::format("  {:<{}}  {:<{}}  {:<{}}  {}{}\n", row.key, keys, row.type, types, row.initial, values,
+                         row.doc, row.range.empty() ? "" : " (" + row.range + ")");
     out += '\n';
   }
   return out;

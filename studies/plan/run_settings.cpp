@@ -98,6 +98,9 @@ RunSettings run_settings_from_json(const Json& resolved, const std::string& name
 }
 
 void erase_allowances(Json& resolved) {
+  // As every run was made before the setting existed.
+  if (resolved.contains("data") && resolved["data"].value("text_field", Json()) == "text")
+    resolved["data"].erase("text_field");
   if (!resolved.contains("routing")) return;
   for (Json& kind : resolved["routing"]) kind.erase("allow_noncausal");
 }

@@ -124,7 +124,7 @@ std::vector<std::string> keep_plugins(const Path& folder) {
     const std::string tag = "-" + plugin.hash.substr(0, digits_of_hash), stem = plugin.file.stem().string();
     const Path copy = Path("plugins") / (stem + (stem.ends_with(tag) ? "" : tag) + plugin.file.extension().string());
     if (!std::filesystem::exists(folder / copy)) {
-      std::filesystem::create_directories(folder / "plugins");
+      make_folder(folder / "plugins");
       write_file(folder / copy, MappedFile(plugin.file).text());
     }
     kept.push_back(copy.string());

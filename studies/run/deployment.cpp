@@ -12,6 +12,7 @@
 #include "studies/folder/records/files.h"
 #include "studies/run/agreement.h"
 #include "studies/run/evaluation.h"
+#include "studies/run/provenance.h"
 #include "training/checkpoint.h"
 #include "transformer/gains.h"
 
@@ -54,7 +55,9 @@ class Host {
   Host(const RunSpec& run, at::Device device)
       : data_(make_dataset(run.settings.data, run.settings.model.context, seed_of(run.settings))),
         own_(live(run.settings, run.moments_run, run.folder, {}, device)),
-        native_(loss_under(own_.losses())) {}
+        native_(loss_under(own_.losses())) {
+    require_same_data(run.folder, *data_);
+  }
 
   const Dataset& data() const { return *data_; }
   const LiveRun& own() const { return own_; }
@@ -76,14 +79,18 @@ class Host {
     return run;
   }
 
-  Evaluation loss_under(const TokenLosses& losses, int64_t batches = 0) const {
-    const TrainingSettings& t = own_.settings().training;
-    EvaluationRequest request{Split::valid, t.batch / t.accumulate, 0, seed_of(own_.settings())};
-    request.max_tokens = batches * request.batch * data_->context();
-    return evaluate(losses, *data_, request, own_.device());
+  Evaluation loss_under(const TokenLosses& losses) const { return evaluate(losses, *data_, request(), own_.device()); }
+  void look(const TokenLosses& losses) const {
+    EvaluationRequest first = request();
+    first.max_tokens = observed_batches * first.batch * data_->context();
+    observe(losses, *data_, first, own_.device());
   }
 
  private:
+  EvaluationRequest request() const {
+    const TrainingSettings& t = own_.settings().training;
+    return {Split::valid, t.batch / t.accumulate, 0, seed_of(own_.settings())};
+  }
   std::shared_ptr<const Dataset> data_;
   LiveRun own_;
   Evaluation native_;
@@ -176,14 +183,11 @@ class Deployer {
       sums[task.attention() ? "attention" : "moe"].add(routing, input, task);
     };
     const bool experts = target_named(own_->settings().target).moe;
-    host_.loss_under(
-        [&](const Batch& batch, Pass& pass) {
-          Routes informed = watched;
-          if (experts)
-            informed.gains = expected_gains(own_->model(), batch.tokens, batch.targets, own_->routes(), pass);
-          return own_->model().losses(batch.tokens, batch.targets, informed, pass);
-        },
-        observed_batches);
+    host_.look([&](const Batch& batch, Pass& pass) {
+      Routes informed = watched;
+      if (experts) informed.gains = expected_gains(own_->model(), batch.tokens, batch.targets, own_->routes(), pass);
+      return own_->model().losses(batch.tokens, batch.targets, informed, pass);
+    });
     std::map<std::string, AgreementRecord> out;
     for (const auto& [kind, sum] : sums)
       if (!sum.empty()) out[kind] = sum.agreement();
@@ -216,8 +220,11 @@ class Deployer {
 bool is_deployed(const RunSpec& run, const DeploymentTask& task) {
   const Path file = result_file(run, task);
   if (!fs::exists(file)) return false;
+  const std::string text = read_file(file);
   try {
-    return read_record<DeploymentRecord>(file).identity == task.identity;
+    DeploymentRecord record;
+    read_record_fields(parse_record(text, file.string()), file.string(), absorb::detail::list_of(record));
+    return record.identity == task.identity;
   } catch (const UserError&) {
     return false;  // damaged: evaluating it again mends that
   }
@@ -236,12 +243,19 @@ void deploy_all(const RunSpec& run, at::Device device) {
   configure_torch(static_cast<int>(t.threads), t.tf32);
   const std::vector<const DeploymentTask*> open = open_deployments(run);
   if (open.empty()) return;
+  std::vector<std::string> made;
+  for (const DeploymentTask* task : open)
+    for (const char* extension : {".json", ".safetensors"}) made.push_back("deployments/" + task->key + extension);
+  forget_files(run.folder, made);  // an older or a damaged one is made anew
+  require_intact(run.folder, Intact::all);
+  for (const DeploymentTask* task : open)
+    if (task->source != run.folder) require_intact(task->source, Intact::all);
   const Host host(run, device);
   for (const DeploymentTask* task : open) {
     NamedTensors documents;
     const DeploymentRecord result = Deployer(run, *task, host).evaluate_all(documents);
     const Path file = result_file(run, *task);
-    fs::create_directories(file.parent_path());
+    make_folder(file.parent_path());
     write_safetensors(Path(file).replace_extension(".safetensors"), documents);
     write_record(file, result);
   }

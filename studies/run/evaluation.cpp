@@ -22,7 +22,7 @@ void look(const LiveRun& run, const Dataset& data, Routes routes, Observer obser
   routes.observe = std::move(observe);
   EvaluationRequest request = request_for(run);
   request.max_tokens = observed_batches * request.batch * data.context();
-  evaluate(run.losses(routes), data, request, run.device());
+  absorb::observe(run.losses(routes), data, request, run.device());
 }
 
 RoutingSettings settings_at(const LiveRun& run, const RoutingTask& task) {

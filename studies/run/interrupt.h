@@ -1,5 +1,5 @@
 // Ctrl-C, SIGTERM and SIGUSR1 (what Slurm sends before its limit): finish the step, write a checkpoint, say how to go
-// on.
+// on. Until then studies/command/main.cpp has them.
 #pragma once
 
 namespace absorb {
@@ -8,5 +8,7 @@ namespace absorb {
 /// `patient`: a worker is told twice when a signal goes to its whole process group, once by its parent.
 void catch_interrupts(bool patient = false);
 bool interrupted();
+/// Names this process to the workers that it starts, so that they see when it is no longer their parent.
+void name_parent();
 
 }  // namespace absorb

@@ -9,6 +9,7 @@
 #include "absorb_version.h"
 #include "core/clock.h"
 #include "core/device.h"
+#include "core/error.h"
 #include "studies/folder/paths.h"
 #include "studies/plugin/load.h"
 
@@ -36,6 +37,18 @@ std::string binary_hash() {
 std::string version_line() {
   return fmt::format("absorb {} ({}{}), LibTorch {}", ABSORB_VERSION, ABSORB_COMMIT, ABSORB_DIRTY ? ", modified" : "",
                      TORCH_VERSION);
+}
+
+void require_same_data(const Path& run, const Dataset& data) {
+  const Path file = run / "run.json";
+  if (!std::filesystem::exists(file)) return;
+  const auto before = read_record<ProvenanceRecord>(file).data;
+  const auto hash = before.find("hash"), words = before.find("describe");
+  if (hash == before.end() || hash->second == data.hash()) return;
+  user_error(
+      "{}: was trained on other data: {} (hash {}), and now its settings name {} (hash {}); put the data back, or "
+      "give the study another name",
+      run.string(), words == before.end() ? "" : words->second, hash->second, data.describe(), data.hash());
 }
 
 ProvenanceRecord provenance(const std::vector<std::string>& argv, const std::string& device, int64_t threads) {

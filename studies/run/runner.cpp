@@ -7,6 +7,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/safetensors.h"
+#include "core/text/json.h"
 #include "studies/folder/paths.h"
 #include "studies/folder/records/cell.h"
 #include "studies/folder/records/files.h"
@@ -70,11 +71,14 @@ class Run {
   RunEnd train_and_finish() {
     configure_torch(static_cast<int>(settings_.training.threads), settings_.training.tf32);
     data_ = make_dataset(settings_.data, settings_.model.context, static_cast<uint64_t>(settings_.seed));
+    if (!earlier().data.empty()) require_same_data(spec_.folder, *data_);
+    for (const Path& needed : {spec_.parent_run, spec_.moments_run})
+      if (!needed.empty()) require_intact(needed, Intact::all);
     if (!spec_.moments_run.empty()) moments_ = read_moments(spec_.moments_run);
     require_causal(settings_);
     live_.emplace(settings_, data_->vocabulary(), options_.device, &moments_);
     if (!spec_.parent_run.empty()) load_start(*live_, settings_.start, spec_.parent_run);
-    write_file(spec_.folder / "settings.json", write_run_settings(settings_).dump(2) + '\n');
+    write_file(spec_.folder / "settings.json", sealed(write_run_settings(settings_), 2));
     write_file(spec_.folder / "settings.toml", Settings::from_json(write_run_settings(settings_), "").toml());
     write_record(spec_.folder / "cell.json", CellRecord{spec_.arm, spec_.cell, spec_.identity});
     begin_provenance();

@@ -59,6 +59,13 @@ bool plain_name(const std::string& name) {
                               std::string::npos;
 }
 
+// What pandas and R read as a missing value.
+bool means_missing(const std::string& name) {
+  static const std::set<std::string> words = {"",     "NA",   "N/A",  "n/a",  "NULL", "null", "NaN", "nan",
+                                              "-NaN", "-nan", "None", "<NA>", "#NA",  "#N/A", "Inf", "1.#IND"};
+  return words.contains(name);
+}
+
 // The file itself on top of what it extends, and that on top of what it extends in turn.
 Settings read_with_base(const Path& file, std::set<Path> seen = {}) {
   require(std::filesystem::exists(file), "{}: there is no such study file", file.string());
@@ -118,6 +125,9 @@ ArmSpec read_arm(const Settings& table) {
   arm.name = table.value()["name"];
   require(plain_name(arm.name), "{}: an arm's name is made of letters, digits, - and _ but got \"{}\"",
           table.where("name"), arm.name);
+  require(!means_missing(arm.name),
+          "{}: an arm called \"{}\" would be a missing value to pandas and R; choose another name", table.where("name"),
+          arm.name);
   require(arm.name != "dense", "{}: the arm \"dense\" comes with every study; choose another name",
           table.where("name"));
   if (table.has("targets")) {
@@ -165,6 +175,10 @@ AxisSpec read_axis(const Settings& table) {
   require(axis.labels.size() == axis.values.size(), "{}: {} labels for {} values", table.where("labels"),
           axis.labels.size(), axis.values.size());
   for (const std::string& label : axis.labels)
+    require(!means_missing(label),
+            "{}: a value called \"{}\" would be missing to pandas and R: give it a label in `labels`",
+            table.where(table.has("labels") ? "labels" : "values"), label);
+  for (const std::string& label : axis.labels)
     require(std::count(axis.labels.begin(), axis.labels.end(), label) == 1,
             "{}: two values are called \"{}\": give every one a label of its own in `labels`",
             table.where(table.has("labels") ? "labels" : "values"), label);
@@ -176,6 +190,8 @@ DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>
   rest.erase("routing");
   DeploymentSpec d = read_settings<DeploymentSpec>(rest);
   d.routing = undotted(table.table("routing"));
+  require(!means_missing(d.name), "{}: a deployment called \"{}\" would be a missing value to pandas and R",
+          table.where("name"), d.name);
   require(plain_name(d.name), "{}: a deployment's `name` is made of letters, digits, - and _ but got \"{}\"",
           table.where("name"), d.name);
   check_targets(table, "targets", d.targets);

@@ -6,6 +6,8 @@
 
 #include "core/error.h"
 #include "studies/folder/paths.h"
+#include "studies/folder/records/files.h"
+#include "studies/run/provenance.h"
 
 namespace absorb {
 namespace {
@@ -46,6 +48,7 @@ RunSubject::RunSubject(const RunSpec& run, const SubjectOptions& options)
       batch_(options.batch > 0 ? options.batch : settings_.training.batch / settings_.training.accumulate),
       data_(data_of(settings_)),
       run_(settings_, data_->vocabulary(), options.device, pointer(moments_of(run))) {
+  require_same_data(run.folder, *data_);
   load_weights(run_, run.folder);
   identity_ = hash_hex(fmt::format("{} {} {} {}", hash_hex(read_file(run.folder / "weights.safetensors")), run.identity,
                                    data_->hash(), batch_));
@@ -146,6 +149,7 @@ Tensor RunSubject::values(const Group& group) {
 
 std::unique_ptr<Subject> make_subject(const RunSpec& run, const SubjectOptions& options) {
   require_done(run.folder);
+  require_intact(run.folder, Intact::all);
   return std::make_unique<RunSubject>(run, options);
 }
 

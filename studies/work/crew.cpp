@@ -20,7 +20,7 @@ bool is_ready(const RunSpec& run) {
   for (const auto& [needed, what] : {std::pair{run.parent_run, "weights"}, std::pair{run.moments_run, "moments"}}) {
     if (needed.empty() || is_done(needed)) continue;
     if (std::filesystem::exists(needed / "FAILED")) {
-      std::filesystem::create_directories(run.folder);
+      make_folder(run.folder);
       write_file(run.folder / "FAILED", fmt::format("the run whose {} it needs failed\n", what));
     }
     return false;

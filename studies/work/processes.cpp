@@ -62,6 +62,7 @@ std::vector<WorkerEnd> run_workers(const std::vector<std::string>& argv, int64_t
                                    const std::function<void(const WorkerEnd&)>& ended) {
   std::vector<pid_t> workers;
   std::vector<WorkerEnd> ends;
+  name_parent();
   for (int64_t i = 0; i < count; ++i) workers.push_back(spawn(argv));
   bool passed_on = false;
   while (!workers.empty()) {

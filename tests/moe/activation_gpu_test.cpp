@@ -1,6 +1,8 @@
 // Bias, activation, dropout and experts' weights in one pass, against the composition in double.
 #include "moe/cuda/activation.cuh"
 
+#include <fmt/format.h>
+
 #include "moe/activation.h"
 #include "tests/transformer/row_kernels.h"
 

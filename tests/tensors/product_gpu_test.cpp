@@ -1,4 +1,5 @@
 // Products on the GPU against double, and the same bits whoever else computes.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 

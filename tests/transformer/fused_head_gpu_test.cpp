@@ -2,6 +2,8 @@
 // and words that fill no tile, rows without a target.
 #include "transformer/cuda/fused_head.cuh"
 
+#include <fmt/format.h>
+
 #include "tests/transformer/row_kernels.h"
 
 namespace absorb {

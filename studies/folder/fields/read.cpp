@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/text/json.h"
 #include "studies/folder/fields/record_fields.h"
 
 namespace absorb {
@@ -124,8 +125,9 @@ Json read_record_json(const Path& file) {
 }
 
 Json parse_record(std::string_view text, const std::string& name) {
-  Json json = Json::parse(text, nullptr, false);
+  Json json = parse_json(text);
   require(json.is_object(), "{}: is no JSON object: the file is damaged, or not one that absorb wrote", name);
+  require(unseal(json), "{}: was changed or damaged: its checksum is of another content", name);
   if (!json.contains("format")) return json;
   require(json["format"].is_number_integer(), "{}: `format` must be a whole number but is {}", name,
           json["format"].dump());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/settings.h"
+#include "core/text/json.h"
 
 namespace absorb {
 
@@ -151,12 +152,12 @@ S read_record(const Path& file) {
   return value;
 }
 
-/// A record with its format, as its file has it.
+/// A record with its format and a checksum, as its file has it.
 template <class S>
 std::string record_text(S value) {
   Json json = write_record_fields(detail::list_of(value));
   json["format"] = folder_format;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+  return sealed(json, 2);
 }
 
 /// Writes it, aside and renamed.

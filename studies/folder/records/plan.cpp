@@ -12,6 +12,12 @@ Path file_in(const Path& folder) {
   return folder / "plan.json";
 }
 
+// Of study.toml; empty where there is none.
+std::string study_hash(const Path& folder) {
+  const Path file = folder / "study.toml";
+  return std::filesystem::exists(file) ? hash_hex(read_file(file)) : "";
+}
+
 void require_sensible(const PlanRecord& plan, const Path& file) {
   std::set<std::string> folders, arms;
   for (const PlannedRun& run : plan.runs) {
@@ -64,6 +70,7 @@ void fields(RecordFields& list, PlanRecord& plan) {
   nested(list, "runs", plan.runs, "Every run, in the order of tables.");
   nested(list, "corners", plan.corners, "Arms of target both by which routers learn; empty where one is missing.");
   nested(list, "methods", plan.methods, "Sentences of the page's methods.");
+  list.field("study", plan.study, About("xxh3-128 of study.toml beside it.").optional().unpublished());
 }
 
 std::optional<TwoByTwo> PlanRecord::square() const {
@@ -78,10 +85,14 @@ bool has_plan(const Path& folder) {
 PlanRecord read_plan(const Path& folder) {
   auto plan = read_record<PlanRecord>(file_in(folder));
   require_sensible(plan, file_in(folder));
+  require(plan.study.empty() || plan.study == study_hash(folder),
+          "{}: is not what was planned: change the study's own file and repeat `absorb run`, which writes both anew",
+          (folder / "study.toml").string());
   return plan;
 }
 
-void write_plan(const Path& folder, const PlanRecord& plan) {
+void write_plan(const Path& folder, PlanRecord plan) {
+  plan.study = study_hash(folder);
   write_record(file_in(folder), plan);
 }
 

@@ -34,14 +34,16 @@ struct PlanRecord {
   std::vector<PlannedRun> runs;
   TwoByTwo corners;  // arms of target both by which of their routers learn; empty where there is no such square
   MethodsWords methods;
+  std::string study;  // hash of study.toml; empty in folders of before
   std::optional<TwoByTwo> square() const;
 };
 void fields(RecordFields& list, PlanRecord& plan);
 
-/// <folder>/plan.json. UserError on damage, and where it names a folder outside the study's, a run twice, or a parent
-/// or an arm that is none of its runs.
+/// <folder>/plan.json. UserError on damage, where study.toml beside it is another than the one that was planned, and
+/// where it names a folder outside the study's, a run twice, or a parent or an arm that is none of its runs.
 PlanRecord read_plan(const Path& folder);
-void write_plan(const Path& folder, const PlanRecord& plan);
+/// After study.toml, whose checksum it holds.
+void write_plan(const Path& folder, PlanRecord plan);
 bool has_plan(const Path& folder);
 
 }  // namespace absorb

@@ -1,5 +1,6 @@
 #include "compensation/measures/recovery_measure.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // What was measured, gathered from run folders and printed.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
