@@ -3,7 +3,7 @@
 JOBS ?= $(shell nproc)
 BENCH_ARGS ?=
 
-.PHONY: study test asan golden build lint format bench setup tools clean
+.PHONY: study test asan tsan soak fuzz golden build lint format bench setup tools clean
 
 study: build
 	build/release/absorb run configs/quick.toml
@@ -18,6 +18,23 @@ asan: tools
 	@cmake --preset asan >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 	cmake --build --preset asan --parallel $(JOBS) --target absorb_reader_tests
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 OMP_NUM_THREADS=1 build/asan/absorb_reader_tests --gtest_brief=1
+
+# The thread sanitizer over claims, the crew, the log and interrupts.
+tsan: tools
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	cmake --build --preset release --parallel $(JOBS) --target absorb_thread_tests
+	TSAN_OPTIONS=halt_on_error=0:exitcode=66:suppressions=tests/tsan.supp OMP_NUM_THREADS=1 build/release/absorb_thread_tests --gtest_brief=1
+
+# Memory over 10,000 steps, a document of 100 MB and a corpus of 1 GB.
+soak: build
+	scripts/soak
+
+# Fuzzers of everything that reads a user's files, MINUTES each; what they find lies in build/fuzz/found-*.
+MINUTES ?= 1
+fuzz: tools
+	@cmake --preset fuzz >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	cmake --build --preset fuzz --parallel $(JOBS)
+	scripts/fuzz $(MINUTES) $(JOBS)
 
 # Writes what every command prints anew and shows what changed.
 golden: build
