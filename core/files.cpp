@@ -42,12 +42,9 @@ bool is_aside(const Path& path) {
          name.find_first_not_of("0123456789abcdef-", at + 5) == std::string::npos;
 }
 
-Path folder_of(const Path& path) {
-  return path.has_parent_path() ? path.parent_path() : Path(".");
-}
-
 /// Makes the rename itself survive a power cut. Some network file systems refuse to sync folders: no error then.
-void sync_folder(const Path& folder) {
+void sync_folder_of(const Path& path) {
+  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
   ::fsync(descriptor);
@@ -75,8 +72,7 @@ void write_aside(const Path& temporary, const Path& path, const std::function<vo
   Descriptor file(system::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC));
   require(file.get() >= 0, "can't write {}: {}", shown(path), reason());
   fill(file.get());
-  // The call stands by itself: as an argument beside reason() it might come after it.
-  const bool flushed = system::fsync(file.get()) == 0 && file.close() == 0;
+  const bool flushed = system::fsync(file.get()) == 0 && file.close() == 0;  // before reason(), not beside it
   require(flushed, "can't write {}: {}", shown(path), reason());
 }
 
@@ -85,8 +81,7 @@ Descriptor open_regular(const Path& path, struct stat& status) {
   const int descriptor = system::open(path.c_str(), O_RDONLY);
   require(descriptor >= 0, "can't read {}: {}", shown(path), reason());
   Descriptor file(descriptor);
-  const bool known = fstat(descriptor, &status) == 0;
-  require(known, "can't read {}: {}", shown(path), reason());
+  if (fstat(descriptor, &status) != 0) user_error("can't read {}: {}", shown(path), reason());
   require(!S_ISDIR(status.st_mode), "can't read {}: it is a folder", shown(path));
   require(S_ISREG(status.st_mode), "can't read {}: it is no regular file", shown(path));
   return file;
@@ -177,7 +172,7 @@ void write_file(const Path& path, const std::function<void(int)>& fill) {
     ::unlink(temporary.c_str());
     throw;
   }
-  sync_folder(folder_of(path));
+  sync_folder_of(path);
 }
 
 std::string read_file(const Path& path, std::uintmax_t most) {
@@ -211,7 +206,7 @@ void make_folder(const Path& folder) {
 void move_path(const Path& from, const Path& to) {
   const bool moved = system::rename(from.c_str(), to.c_str()) == 0;
   require(moved, "can't rename {} to {}: {}", shown(from), shown(to), reason());
-  sync_folder(folder_of(to));
+  sync_folder_of(to);
 }
 
 void remove_tree(const Path& path) {
@@ -219,8 +214,7 @@ void remove_tree(const Path& path) {
   const auto is_there = std::filesystem::symlink_status(path, error);
   if (!std::filesystem::exists(is_there)) return;
   // A file goes through the seam; what is in a folder goes by itself.
-  const bool folder = std::filesystem::is_directory(is_there);
-  if (!folder) {
+  if (!std::filesystem::is_directory(is_there)) {
     const bool gone = system::unlink(path.c_str()) == 0 || errno == ENOENT;
     require(gone, "can't remove {}: {}", shown(path), reason());
     return;

@@ -81,7 +81,7 @@ TEST_F(StudyFlips, OfAFinishedStudy) {
   int64_t found = 0;
   const int64_t flips = stated("ABSORB_FLIPS", 15);
   for (int64_t i = 0; i < flips; ++i) {
-    const Path file = all[random() % all.size()];
+    const Path& file = all[random() % all.size()];
     const std::string before = read_file(file), what = flip(file, random);
     const bool weights = file.extension() == ".safetensors" && file.filename().string().starts_with("weights");
     const testing::Result result = run({weights ? "verify" : "report", study});

@@ -92,8 +92,8 @@ std::string hash_file(const Path& path) {
   static std::mutex mutex;
   static std::map<std::string, std::string> known;
   struct stat status {};
-  const bool known = stat(path.c_str(), &status) == 0;
-  require(known, "can't read {}: {}", shown(path), std::strerror(errno));
+  const bool found = stat(path.c_str(), &status) == 0;
+  require(found, "can't read {}: {}", shown(path), std::strerror(errno));
   require_regular(path, status);
   const std::string key = file_state(path);
   const std::lock_guard lock(mutex);

@@ -52,8 +52,7 @@ void HashedFile::flush() {
 
 std::string HashedFile::finish() {
   flush();
-  const bool flushed =
-      system::fsync(state_->descriptor) == 0 && ::close(std::exchange(state_->descriptor, -1)) == 0;
+  const bool flushed = system::fsync(state_->descriptor) == 0 && ::close(std::exchange(state_->descriptor, -1)) == 0;
   require(flushed, "can't write {}: {}", state_->path.string(), std::strerror(errno));
   const XXH128_hash_t hash = XXH3_128bits_digest(state_->hash);
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
