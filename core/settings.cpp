@@ -69,7 +69,7 @@ class FromToml {
 // What `text` is in TOML, if it is one value there; anything else is a string.
 std::optional<Json> toml_value(const std::string& text, const std::string& name) {
   try {
-    refuse_odd_toml(text, name);
+    refuse_odd_toml("v = " + text, name);
     const toml::table table = toml::parse("v = " + text);
     if (table.size() != 1) return std::nullopt;
     std::map<std::string, std::string> origins;

@@ -49,10 +49,12 @@ class Walk {
   }
 
   void string(char quote) {
-    // Elsewhere toml++ doesn't take it for the beginning of a string either, and then reads what is in it.
+    // Elsewhere toml++ doesn't take it for the beginning of a string either, and then reads what is in it. After a dot
+    // a part of a key may begin, but no value.
     std::size_t before = at_;
     while (before > 0 && (text_[before - 1] == ' ' || text_[before - 1] == '\t')) --before;
-    if (before > 0 && std::string_view("=,[{.\n").find(text_[before - 1]) == std::string_view::npos)
+    const char last = before > 0 ? text_[before - 1] : '\n';
+    if (std::string_view("=,[{\n").find(last) == std::string_view::npos && (last != '.' || in_value_))
       refuse(at_, "a quote where no string can begin");
     const bool many = text_.substr(at_, 3) == std::string(3, quote);
     const std::string end(many ? 3 : 1, quote);
@@ -78,6 +80,7 @@ class Walk {
     if (c == ']' || c == '}') --depth_;
     if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}') parts_ = 0;
     if (c == '.' && ++parts_ > deepest) refuse(at_, fmt::format("a key of more than {} parts", deepest));
+    follow(c);
     const std::size_t begin = at_;
     while (at_ < text_.size() && is_bare(text_[at_])) ++at_;
     if (at_ - begin > longest_word)
@@ -85,10 +88,28 @@ class Walk {
     if (at_ == begin) ++at_;
   }
 
+  // Whether a key or a value stands here. Brackets that open within a value are on the stack; those of headers aren't.
+  void follow(char c) {
+    if (c == '=') in_value_ = true;
+    if ((c == '[' || c == '{') && in_value_) {
+      within_ += c;
+      in_value_ = c == '[';
+    } else if ((c == ']' || c == '}') && !within_.empty()) {
+      within_.pop_back();
+      in_value_ = true;
+    } else if (c == ',' && !within_.empty()) {
+      in_value_ = within_.back() == '[';
+    } else if (c == '\n' && within_.empty()) {
+      in_value_ = false;
+    }
+  }
+
   std::string_view text_;
   const std::string& name_;
   std::size_t at_ = 0;
   int depth_ = 0, parts_ = 0;
+  bool in_value_ = false;
+  std::string within_;
 };
 
 }  // namespace
