@@ -99,6 +99,7 @@ std::size_t end_of_key(const std::string& assignment) {
 
 // The parts of a dotted key. One with quotes is TOML's; without, a part may be what TOML wants quoted: rates.*router*.
 std::vector<std::string> parts_of(const std::string& key) {
+  refuse_odd_toml(key, "key");
   std::vector<std::string> parts;
   if (key.find_first_of("\"'") == std::string::npos) {
     std::istringstream in(key);
@@ -142,7 +143,6 @@ Settings Settings::from_assignment(const std::string& assignment) {
   const std::size_t equals = end_of_key(assignment);
   require(equals != std::string::npos && equals > 0, "--set takes KEY=VALUE but got \"{}\"", assignment);
   const std::string key = assignment.substr(0, equals), value = assignment.substr(equals + 1);
-  refuse_odd_toml(key, "--set");
   const std::optional<Json> found = toml_value(value, "--set " + key);
   return from_json(found ? *found : Json(value), "--set " + assignment).under(parts_of(key));
 }

@@ -5,24 +5,16 @@
 #include <array>
 #include <cstdlib>
 #include <functional>
-#include <nlohmann/json.hpp>
 
-#include "tests/studies/command/command_fixture.h"
+#include "tests/studies/command/small_study.h"
 
 namespace absorb {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
-class StudyFaults : public testing::CommandTest {
+class StudyFaults : public testing::SmallStudyTest {
  protected:
-  // With deployments and compensation, in two seconds.
-  Path small() const {
-    return study(
-        "[[deployment]]\nname = \"hard\"\narms = [\"learned\"]\nrouting.selection = { type = \"top_k\", k = 2 }\n",
-        "seeds = [1]", 6);
-  }
   testing::Result with_fault(const std::string& fault, const std::vector<std::string>& arguments) const {
     ::setenv("ABSORB_FAULT", fault.c_str(), 1);
     const pid_t pid = start(arguments);
@@ -35,21 +27,7 @@ class StudyFaults : public testing::CommandTest {
     EXPECT_EQ(with_fault("count:" + file.string(), arguments).status, 0);
     return std::stoll(read_file(file));
   }
-  // results.json without what a clock says.
-  std::string results(const std::string& runs) const {
-    Json json = Json::parse(read_file(folder / runs / "s/results.json"));
-    const auto clean = [](const auto& self, Json& at) -> void {
-      if (at.is_object()) {
-        for (const char* key : {"seconds", "tokens_per_sec", "provenance"}) at.erase(key);
-        for (auto& [key, value] : at.items()) self(self, value);
-      }
-      if (at.is_array())
-        for (Json& value : at) self(self, value);
-    };
-    clean(clean, json);
-    return json.dump();
-  }
-  std::vector<std::string> run_into(const std::string& runs) const { return run_arguments(small(), runs); }
+  std::vector<std::string> run_into(const std::string& runs) const { return run_arguments(small(6), runs); }
   std::vector<std::string> compensate(const std::string& runs) const {
     return {"compensate", (folder / runs / "s").string(),
             "--measures", "first_order,knock_out",

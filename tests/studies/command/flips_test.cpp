@@ -2,42 +2,21 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <random>
 
-#include "tests/studies/command/command_fixture.h"
+#include "tests/studies/command/small_study.h"
 
 namespace absorb {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
-class StudyFlips : public testing::CommandTest {
+class StudyFlips : public testing::SmallStudyTest {
  protected:
   // ABSORB_FLIPS tries so many, from ABSORB_FLIP_SEED; the tests of a change try a few.
   static int64_t stated(const char* name, int64_t usual) {
     const char* text = std::getenv(name);
     return text == nullptr ? usual : std::strtol(text, nullptr, 10);
-  }
-  Path small(int steps) const {
-    return study(
-        "[[deployment]]\nname = \"hard\"\narms = [\"learned\"]\nrouting.selection = { type = \"top_k\", k = 2 }\n",
-        "seeds = [1]", steps);
-  }
-  static void clean(Json& at) {
-    if (at.is_object()) {
-      for (const char* key : {"seconds", "tokens_per_sec", "provenance"}) at.erase(key);
-      for (auto& [key, value] : at.items()) clean(value);
-    }
-    if (at.is_array())
-      for (Json& value : at) clean(value);
-  }
-  // What a study says, without what a clock says.
-  std::string results(const std::string& runs) const {
-    Json json = Json::parse(read_file(folder / runs / "s/results.json"));
-    clean(json);
-    return json.dump();
   }
   // Files that a command reads: what it writes anew each time, logs and locks apart.
   std::vector<Path> files(const std::string& runs) const {
