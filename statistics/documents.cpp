@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "statistics/student.h"
 
 namespace absorb {
 namespace {
 
 using Rows = std::span<const std::vector<double>>;
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 struct Shares {
   std::vector<double> of_document;  // of the tokens; sum to 1

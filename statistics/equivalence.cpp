@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "statistics/student.h"
 
 namespace absorb {
 
 Tost tost(const Summary& differences, double margin) {
   check(margin > 0, "[tost] the margin must be above 0, got {}", margin);
-  Tost result{margin, std::numeric_limits<double>::quiet_NaN(), t_interval(differences, 0.90)};
+  Tost result{margin, nan, t_interval(differences, 0.90)};
   if (!result.ci90) return result;
   if (differences.sd == 0) {
     result.p = std::abs(differences.mean) < margin ? 0.0 : 1.0;

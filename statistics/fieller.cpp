@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "statistics/student.h"
 
 namespace absorb {
@@ -52,7 +52,7 @@ std::optional<Interval> fieller(std::span<const double> numerator, std::span<con
 Ratio absorbed_fraction(std::span<const double> gap, std::span<const double> swap_cost) {
   check(gap.size() == swap_cost.size(), "[absorbed_fraction] seeds are pairs, but got {} and {} of them", gap.size(),
         swap_cost.size());
-  Ratio ratio{std::numeric_limits<double>::quiet_NaN(), std::nullopt, why_no_fraction(gap, swap_cost)};
+  Ratio ratio{nan, std::nullopt, why_no_fraction(gap, swap_cost)};
   if (!ratio.why_undefined.empty()) return ratio;
   ratio.value = 1 - summarize(gap).mean / summarize(swap_cost).mean;
   if (const auto share = fieller(gap, swap_cost)) ratio.ci = Interval{1 - share->high, 1 - share->low};

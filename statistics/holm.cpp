@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
+
+#include "core/numbers.h"
 
 namespace absorb {
 
@@ -12,7 +13,7 @@ std::vector<double> holm(std::span<const double> p) {
   std::iota(order.begin(), order.end(), size_t{0});
   std::erase_if(order, [&](size_t i) { return std::isnan(p[i]); });
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] < p[b]; });
-  std::vector<double> adjusted(p.size(), std::numeric_limits<double>::quiet_NaN());
+  std::vector<double> adjusted(p.size(), nan);
   double largest = 0;
   for (size_t rank = 0; rank < order.size(); ++rank) {
     largest = std::max(largest, static_cast<double>(p.size() - rank) * p[order[rank]]);

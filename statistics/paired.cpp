@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "core/numbers.h"
 #include "core/random.h"
 #include "statistics/student.h"
 
 namespace absorb {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr uint64_t flip_key =
     0x5167'6e66'6c69'7073;  // any fixed number: a report must not change when it is made twice
 

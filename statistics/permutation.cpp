@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <vector>
 
+#include "core/numbers.h"
 #include "core/random.h"
 
 namespace absorb {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr uint64_t split_key = 0x7370'6c69'7477'6f21;  // any fixed number: a report must not change when made twice
 
 /// C(n, k), exact while it fits a double.

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 double pearson(std::span<const double> a, std::span<const double> b) {
   const auto n = static_cast<double>(a.size());

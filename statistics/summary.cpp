@@ -2,18 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "statistics/student.h"
 
 namespace absorb {
-namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
-
 Summary summarize(std::span<const double> values) {
   Summary summary{static_cast<int64_t>(values.size()), nan, nan};
   if (values.empty()) return summary;

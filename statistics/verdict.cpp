@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace absorb {
 namespace {
@@ -14,7 +14,7 @@ int sign(double value) {
 }
 
 double larger(double a, double b) {  // NaN if either is: a test that was not made has not passed
-  return std::isnan(a) || std::isnan(b) ? std::numeric_limits<double>::quiet_NaN() : std::max(a, b);
+  return std::isnan(a) || std::isnan(b) ? nan : std::max(a, b);
 }
 
 bool too_few(const Evidence& evidence) {

@@ -3,11 +3,11 @@
 #include <torch/types.h>
 
 #include <chrono>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "training/checkpoint.h"
 #include "training/metrics.h"
 
@@ -144,7 +144,7 @@ class Loop {
   Metrics metrics_;
   int64_t evaluate_every_ = 1, bad_step_ = 0;
   std::vector<StepResult> pending_;
-  double loss_ = 0, val_loss_ = std::numeric_limits<double>::quiet_NaN();
+  double loss_ = 0, val_loss_ = nan;
   LoopResult result_;
 };
 

@@ -1,12 +1,12 @@
 #include "compensation/graph/communities.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <utility>
 
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace absorb {
 namespace {
@@ -115,7 +115,7 @@ std::size_t renumber(Groups& groups) {
 double modularity(const WeightedGraph& graph, const std::vector<std::size_t>& groups) {
   check(groups.size() == graph.vertices, "[graph] {} groups for {} vertices", groups.size(), graph.vertices);
   const Neighbours neighbours = neighbours_of(graph);
-  if (!(neighbours.total > 0)) return std::numeric_limits<double>::quiet_NaN();
+  if (!(neighbours.total > 0)) return nan;
   std::map<std::size_t, double> strength;
   double inside = 0, expected = 0;
   for (std::size_t vertex = 0; vertex < graph.vertices; ++vertex) {

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -16,6 +15,7 @@
 
 #include "compensation/recovery/recovery.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/text/json.h"
 
 namespace absorb {
@@ -65,7 +65,7 @@ GraphEdge edge_of(const Json& link) {
   return {link.at("source"),
           link.at("target"),
           link.at("value"),
-          error.is_null() ? std::numeric_limits<double>::quiet_NaN() : error.get<double>(),
+          error.is_null() ? nan : error.get<double>(),
           whole_number(link.at("samples")),
           link.at("measure"),
           link.at("arm"),

@@ -1,8 +1,7 @@
 #include "compensation/measures/measurement.h"
 
-#include <limits>
-
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/text/json.h"
 
 namespace absorb {
@@ -13,7 +12,7 @@ constexpr const char* kind = "absorb measurement";
 
 /// NaN is null in JSON.
 double number(const Json& json) {
-  return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
+  return json.is_null() ? nan : json.get<double>();
 }
 
 Json json_of(const GraphEdge& edge) {

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "compensation/graph/nodes.h"
 #include "compensation/measures/adaptations.h"
 #include "compensation/recovery/dose.h"
 #include "compensation/recovery/sampling.h"
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace absorb {
 namespace {
@@ -110,7 +110,6 @@ class RouterRecovery {
   }
 
   void leave_undefined() {
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     const Measured nothing{nan, nan, 0};
     const std::string why = result_.swap_cost.samples == 0 ? "the swap has no finite loss in any draw"
                                                            : within_noise("the swap costs", result_.swap_cost);

@@ -5,17 +5,17 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "compensation/measures/cells.h"
 #include "compensation/measures/measurement.h"
+#include "core/numbers.h"
 
 namespace absorb {
 
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double unknown = nan;
 
 /// 0 ... count - 1 in an order that the key gives.
 std::vector<int64_t> shuffled(int64_t count, uint64_t key);

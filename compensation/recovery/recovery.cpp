@@ -4,16 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "statistics/documents.h"
 #include "statistics/summary.h"
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 const GroupRows& named(std::span<const GroupRows> groups, const std::string& name) {
   const auto found = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.group.name == name; });

@@ -1,7 +1,7 @@
-#include <limits>
 
 #include "compensation/recovery/recovery.h"
 #include "compensation/subject/component_json.h"
+#include "core/numbers.h"
 #include "core/text/json.h"
 
 namespace absorb {
@@ -9,7 +9,7 @@ namespace {
 
 /// NaN is null in JSON.
 double number(const Json& json) {
-  return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
+  return json.is_null() ? nan : json.get<double>();
 }
 
 Json json_of(const Measured& measured) {

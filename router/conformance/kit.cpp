@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace absorb::conformance {
 namespace {
@@ -45,9 +45,9 @@ bool Checks::add(const std::string& name, const std::string& what, double bound,
   try {
     worst = measure();
   } catch (const c10::Error& error) {
-    worst = {std::numeric_limits<double>::quiet_NaN(), first_line(error.what_without_backtrace())};
+    worst = {nan, first_line(error.what_without_backtrace())};
   } catch (const std::exception& error) {
-    worst = {std::numeric_limits<double>::quiet_NaN(), first_line(error.what())};
+    worst = {nan, first_line(error.what())};
   }
   const bool passed = worst.value <= bound;
   const std::string where = passed || worst.where.empty() ? "" : fmt::format(" ({})", worst.where);

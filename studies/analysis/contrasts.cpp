@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "core/numbers.h"
 #include "statistics/documents.h"
 #include "statistics/holm.h"
 #include "statistics/verdict.h"
@@ -10,8 +10,6 @@
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 using Runs = std::vector<const RunRecord*>;
 

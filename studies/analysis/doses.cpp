@@ -1,13 +1,11 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "core/numbers.h"
 #include "studies/analysis/analysis_parts.h"
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 struct Point {
   double dose = nan;

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <tuple>
+
+#include "core/numbers.h"
 
 namespace absorb {
 namespace {
@@ -76,7 +77,7 @@ std::string cell_label(const Cell& cell) {
 double evaluation(const RunRecord& run, const std::string& deployment) {
   const auto found = run.evaluations.find(deployment);
   if (found != run.evaluations.end()) return found->second;
-  return deployment == "native" ? run.val_loss : std::numeric_limits<double>::quiet_NaN();
+  return deployment == "native" ? run.val_loss : nan;
 }
 
 double deployment_cost(const RunRecord& run, const std::string& deployment) {

@@ -1,14 +1,12 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "core/numbers.h"
 #include "statistics/verdict.h"
 #include "studies/analysis/analysis_parts.h"
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Two scales of the same severity, by seed; `fraction` empty where R is undefined in either target.
 struct Scales {

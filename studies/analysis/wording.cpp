@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "core/digits.h"
+#include "core/numbers.h"
 #include "studies/analysis/groups.h"
 
 namespace absorb {

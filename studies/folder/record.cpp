@@ -2,11 +2,11 @@
 
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include <torch/types.h>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/safetensors.h"
 #include "studies/folder/claim.h"
 #include "studies/folder/paths.h"
@@ -17,8 +17,6 @@
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 // Of a line of metrics, which training/metrics.h has read: NaN where it has no such number.
 double number(const Json& line, const std::string& key) {

@@ -1,5 +1,5 @@
 // Sentences of the page's methods, which plan.json keeps: the report knows neither data nor model.
-#include "core/digits.h"
+#include "core/numbers.h"
 #include "studies/plan/plan_record.h"
 #include "training/data/source.h"
 

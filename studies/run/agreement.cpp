@@ -1,13 +1,10 @@
 #include "studies/run/agreement.h"
+#include "core/numbers.h"
 
 #include <torch/types.h>
 
-#include <limits>
-
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 double total(const Tensor& x) {
   return x.sum(at::kDouble).item<double>();

@@ -2,10 +2,10 @@
 
 #include <torch/types.h>
 
-#include <limits>
 #include <set>
 
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace absorb {
 namespace {
@@ -119,7 +119,7 @@ Routes attention_routes(const LiveRun& run, const std::string& router, const Jso
 
 DeploymentResults deploy(const LiveRun& run, const Dataset& data, int64_t top_k) {
   DeploymentResults results;
-  results.mass_top_k = results.mass_uniform = std::numeric_limits<double>::quiet_NaN();
+  results.mass_top_k = results.mass_uniform = nan;
   results.native = evaluate(run.losses(), data, request_for(run), run.device());
   results.losses["native"] = results.native.loss;
   std::map<Site, HealthSums> health;

@@ -1,4 +1,5 @@
 #include "studies/run/observe.h"
+#include "core/numbers.h"
 
 #include <torch/types.h>
 
@@ -7,7 +8,6 @@
 namespace absorb {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 }  // namespace

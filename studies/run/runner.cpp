@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/safetensors.h"
 #include "core/text/json.h"
 #include "studies/folder/paths.h"
@@ -22,12 +23,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 // How far the routers moved, relative to their initial values. A trainable router that never moved, or a frozen one
 // that did, is a broken run (science.md section 4).
 struct Displacement {
-  double relative = std::numeric_limits<double>::quiet_NaN();
+  double relative = nan;
   std::string fault;
 };
 

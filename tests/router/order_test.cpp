@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "core/numbers.h"
+
 namespace absorb::kernels::order {
 namespace {
 

@@ -3,16 +3,14 @@
 #pragma once
 
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
+#include "core/numbers.h"
 #include "studies/analysis/analysis.h"
 #include "tests/studies/synthetic_deployments.h"
 
 namespace absorb::synthetic {
-
-inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 inline RunRecord run(const std::string& arm, const std::string& target, int64_t seed, double loss) {
   RunRecord record;

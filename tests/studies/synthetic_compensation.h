@@ -4,17 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
+#include "core/numbers.h"
 #include "studies/analysis/compensation_results.h"
 #include "tests/studies/synthetic_deployments.h"
 
 namespace absorb::synthetic {
 
 inline constexpr int64_t seeds_measured = 5;
-inline constexpr double undefined_number = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double undefined_number = nan;
 
 /// What one router recovers at the headline.
 struct Recovered {

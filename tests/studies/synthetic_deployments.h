@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
+#include "core/numbers.h"
 #include "studies/analysis/analysis.h"
 
 namespace absorb::synthetic {
@@ -24,7 +24,7 @@ inline DeployedRecord& deploy(RunRecord& record, const std::string& deployment, 
   DeployedRecord& out = record.deployments[key];
   out.deployment = deployment;
   out.closed = record.val_loss + cost;
-  out.open = out.compounding = std::numeric_limits<double>::quiet_NaN();
+  out.open = out.compounding = nan;
   for (const char* kind : {"attention", "moe"})
     if (routes(record, kind)) out.agreement[kind] = {0.62, 0.45, 0.71, 0.86, 0.25};
   record.evaluations[key] = out.closed;

@@ -2,20 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 #include <sstream>
 
 #include "compensation/graph/queries/question.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/settings.h"
 #include "statistics/ranks.h"
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Places of single parts, by layer and part.
 class Parts {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 
 #include "compensation/graph/queries/agreement.h"
 #include "compensation/graph/queries/question.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/settings.h"
 #include "statistics/holm.h"
 #include "statistics/paired.h"
@@ -16,8 +16,6 @@
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Every whole-graph number of one side: by seed, and in random-edge graphs.
 struct SideNumber {

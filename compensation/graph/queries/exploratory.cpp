@@ -1,7 +1,6 @@
 // hubs, containment and groups: descriptions without a verdict.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -10,12 +9,12 @@
 #include "compensation/graph/communities.h"
 #include "compensation/graph/queries/question.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/settings.h"
 
 namespace absorb {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double most_betweenness_work = 1e7;  // nodes x links: 0.15 s for each graph
 constexpr std::size_t most_members = 12;       // named in a group's label
 

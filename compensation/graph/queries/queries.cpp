@@ -8,6 +8,7 @@
 #include "compensation/graph/queries/question.h"
 #include "compensation/recovery/recovery.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/settings.h"
 #include "statistics/fieller.h"
 #include "statistics/student.h"
@@ -16,7 +17,6 @@
 namespace absorb {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t usual_draws = 200, fewest_draws = 19;  // 19: the fewest with which p can be 0.05
 constexpr double work_of_draws = 5e7;                    // about a second
 

@@ -10,12 +10,12 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "compensation/graph/graph.h"
+#include "core/numbers.h"
 #include "statistics/summary.h"
 
 namespace absorb {
@@ -32,11 +32,11 @@ struct QueryRequest {
 
 /// NaN or absent: not known, or undefined (a note then says why).
 struct QueryNumber {
-  double value = std::numeric_limits<double>::quiet_NaN();
-  double standard_error = std::numeric_limits<double>::quiet_NaN();  // over seeds; of one seed: from its edges' errors
-  std::optional<Interval> ci95 = {};                                 // over seeds
-  double baseline = std::numeric_limits<double>::quiet_NaN();        // mean over the random-edge graphs
-  double p = std::numeric_limits<double>::quiet_NaN();  // (1 + those that reach the value) / (1 + draws), one-sided
+  double value = nan;
+  double standard_error = nan;        // over seeds; of one seed: from its edges' errors
+  std::optional<Interval> ci95 = {};  // over seeds
+  double baseline = nan;              // mean over the random-edge graphs
+  double p = nan;                     // (1 + those that reach the value) / (1 + draws), one-sided
 };
 
 struct QueryColumn {

@@ -1,17 +1,15 @@
 // share and sharing: sums over the edges that leave or enter a component.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <memory>
 
 #include "compensation/graph/queries/question.h"
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// One link, seen from one of its ends, in one row.
 struct Contribution {

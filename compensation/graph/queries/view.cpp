@@ -2,19 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "compensation/recovery/recovery.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "statistics/summary.h"
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<std::string> listed(const std::set<std::string>& names) {
   return {names.begin(), names.end()};

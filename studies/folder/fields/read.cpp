@@ -1,6 +1,6 @@
-#include <limits>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/text/json.h"
 #include "studies/folder/fields/record_fields.h"
 
@@ -20,7 +20,7 @@ class ReadFields final : public RecordFields {
     if (const Json* found = find(key, about); found != nullptr && !found->is_null()) value = whole(*found, key);
   }
   void field(const std::string& key, double& value, const About& about) override {
-    value = std::numeric_limits<double>::quiet_NaN();
+    value = nan;
     if (const Json* found = find(key, about)) value = number(*found, key);
   }
   void field(const std::string& key, bool& value, const About& about) override {
@@ -95,7 +95,7 @@ class ReadFields final : public RecordFields {
   }
   double number(const Json& item, const std::string& key) const {
     expect(item.is_number() || item.is_null(), key, "a number or null", item);
-    return item.is_null() ? std::numeric_limits<double>::quiet_NaN() : item.get<double>();
+    return item.is_null() ? nan : item.get<double>();
   }
   std::string word(const Json& item, const std::string& key) const {
     expect(item.is_string(), key, "a string", item);

@@ -1,15 +1,14 @@
 // claim.json: which worker holds a run, and how far it is.
 #pragma once
 
-#include <limits>
-
+#include "core/numbers.h"
 #include "studies/folder/fields/record_fields.h"
 
 namespace absorb {
 
 struct ClaimProgress {
   int64_t step = 0, steps = 0;
-  double loss = std::numeric_limits<double>::quiet_NaN();
+  double loss = nan;
   double tokens_per_sec = 0, seconds_left = 0;
   std::string line = {};  // in place of these numbers, where something else than training goes on
 };

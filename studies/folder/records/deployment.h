@@ -1,8 +1,7 @@
 // deployments/<key>.json: a trained run evaluated under another routing, one [[deployment]] of the study.
 #pragma once
 
-#include <limits>
-
+#include "core/numbers.h"
 #include "studies/folder/fields/record_fields.h"
 
 namespace absorb {
@@ -18,12 +17,12 @@ struct AgreementRecord {
 void fields(RecordFields& list, AgreementRecord& agreement);
 
 struct DeploymentRecord {
-  std::string deployment;                                         // its name in the study
-  std::string identity;                                           // of the task that it answers
-  double native = std::numeric_limits<double>::quiet_NaN();       // nats per token, as the run was trained
-  double closed = std::numeric_limits<double>::quiet_NaN();       // deployed; NaN where not asked for
-  double open = std::numeric_limits<double>::quiet_NaN();         // the same
-  double compounding = std::numeric_limits<double>::quiet_NaN();  // closed gap over open gap; NaN unless both
+  std::string deployment;                            // its name in the study
+  std::string identity;                              // of the task that it answers
+  double native = nan;                               // nats per token, as the run was trained
+  double closed = nan;                               // deployed; NaN where not asked for
+  double open = nan;                                 // the same
+  double compounding = nan;                          // closed gap over open gap; NaN unless both
   std::vector<double> hardening;                     // loss with the first r layers deployed, r = 0 ... layers
   std::map<std::string, AgreementRecord> agreement;  // by "attention", "moe"
   std::map<std::string, double> gain_correlation;    // by site of experts

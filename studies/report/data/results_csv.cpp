@@ -1,7 +1,7 @@
 #include <cmath>
-#include <limits>
 #include <set>
 
+#include "core/numbers.h"
 #include "studies/analysis/groups.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/data/csv.h"
@@ -11,8 +11,6 @@
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 template <class T>
 std::vector<std::string> axes_of(const std::vector<T>& rows) {

@@ -4,17 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "compensation/graph/nodes.h"
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace absorb {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 CompensationGraph small_graph(const std::string& arm = "learned") {
   CompensationGraph graph;

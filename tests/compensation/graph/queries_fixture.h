@@ -5,15 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "compensation/graph/queries/queries.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/random.h"
 
 namespace absorb {
-
-inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Two layers of router, module and feed-forward layer, with embedding and final norm.
 inline CompensationGraph nodes_only() {

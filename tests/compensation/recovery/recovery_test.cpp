@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "compensation/graph/nodes.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/random.h"
 
 namespace absorb {
@@ -143,7 +143,6 @@ TEST(CompensationMean, NothingIsAboveUnknownNoise) {
 }
 
 TEST(CompensationRecoveryJson, ReadsBackWhatItWrote) {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   RecoveryResult result;
   result.router = {2, Part::expert_router, 0};
   result.steps = {5, 10};

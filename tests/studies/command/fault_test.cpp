@@ -28,13 +28,6 @@ class StudyFaults : public testing::SmallStudyTest {
     return std::stoll(read_file(file));
   }
   std::vector<std::string> run_into(const std::string& runs) const { return run_arguments(small(6), runs); }
-  std::vector<std::string> compensate(const std::string& runs) const {
-    return {"compensate", (folder / runs / "s").string(),
-            "--measures", "first_order,knock_out",
-            "--device",   "cpu",
-            "--jobs",     "1",
-            "--set",      "compensation.sequences=4"};
-  }
   static void expect_answer(const testing::Result& result, const std::string& fault) {
     const bool killed = fault.starts_with("kill"), harmless = result.status == 0;
     if (killed) EXPECT_TRUE(harmless || result.status == 137) << fault << ": " << result.status << '\n' << result.err;
@@ -65,13 +58,9 @@ class StudyFaults : public testing::SmallStudyTest {
       ASSERT_EQ(results("tried"), expected) << fault << " of " << count;
     }
   }
-  // ABSORB_FAULT_STRIDE=1 tries every operation, the tests of a change a few. With ABSORB_FAULT_FIRST and
+  // ABSORB_FAULT_STRIDE=1 tries every operation. With ABSORB_FAULT_FIRST and
   // ABSORB_FAULT_KIND (fail, short, kill) several processes share them.
   static int64_t stride(int64_t usual) { return stated("ABSORB_FAULT_STRIDE", usual); }
-  static int64_t stated(const char* name, int64_t usual) {
-    const char* text = std::getenv(name);
-    return text == nullptr ? usual : std::max<int64_t>(1, std::strtol(text, nullptr, 10));
-  }
 };
 
 TEST_F(StudyFaults, OfRunAndItsDeployments) {
@@ -82,6 +71,29 @@ TEST_F(StudyFaults, OfCompensate) {
   ASSERT_EQ(run(run_into("finished")).status, 0);
   walk([this](const std::string& runs) { return compensate(runs); }, stride(37),
        [this](const std::string& runs) { fs::copy(folder / "finished", folder / runs, fs::copy_options::recursive); });
+}
+
+TEST_F(StudyFaults, OfTokens) {
+  std::ofstream text(folder / "text.txt");
+  for (int i = 0; i < 300; ++i) text << "document " << i << " has its number\n\n";
+  text.close();
+  const auto tokens = [this](const std::string& into) {
+    return std::vector<std::string>{"tokens", (folder / into).string(), "--set",
+                                    "corpus=" + (folder / "text.txt").string()};
+  };
+  ASSERT_EQ(run(tokens("whole")).status, 0);
+  const int64_t count = operations(tokens("counted"));
+  for (int64_t n = 1; n <= count; n += stride(7))
+    for (const char* kind : {"fail", "short", "kill"}) {
+      const std::string fault = fmt::format("{}:{}", kind, n);
+      fs::remove_all(folder / "tried");
+      const testing::Result result = with_fault(fault, tokens("tried"));
+      expect_answer(result, fault);
+      // A folder that stands is whole.
+      if (!fs::exists(folder / "tried")) ASSERT_EQ(run(tokens("tried")).status, 0) << fault;
+      for (const char* file : {"train.bin", "valid.bin", "test.bin"})
+        EXPECT_EQ(read_file(folder / "tried" / file), read_file(folder / "whole" / file)) << fault;
+    }
 }
 
 TEST_F(StudyFaults, OfReport) {

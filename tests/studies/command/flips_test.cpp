@@ -13,11 +13,6 @@ namespace fs = std::filesystem;
 
 class StudyFlips : public testing::SmallStudyTest {
  protected:
-  // ABSORB_FLIPS tries so many, from ABSORB_FLIP_SEED; the tests of a change try a few.
-  static int64_t stated(const char* name, int64_t usual) {
-    const char* text = std::getenv(name);
-    return text == nullptr ? usual : std::strtol(text, nullptr, 10);
-  }
   // Files that a command reads: what it writes anew each time, logs and locks apart.
   std::vector<Path> files(const std::string& runs) const {
     std::vector<Path> found;
@@ -49,10 +44,7 @@ class StudyFlips : public testing::SmallStudyTest {
 TEST_F(StudyFlips, OfAFinishedStudy) {
   ASSERT_EQ(run(run_arguments(small(6))).status, 0);
   const std::string study = (folder / "runs/s").string();
-  ASSERT_EQ(run({"compensate", study, "--measures", "first_order,knock_out", "--device", "cpu", "--jobs", "1", "--set",
-                 "compensation.sequences=4"})
-                .status,
-            0);
+  ASSERT_EQ(run(compensate("runs")).status, 0);
   ASSERT_EQ(run({"report", study}).status, 0);
   const std::string expected = results("runs");
   std::mt19937_64 random(static_cast<uint64_t>(stated("ABSORB_FLIP_SEED", 1)));

@@ -4,12 +4,26 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdlib>
+
 #include "tests/studies/command/command_fixture.h"
 
 namespace absorb::testing {
 
 class SmallStudyTest : public CommandTest {
  protected:
+  /// A number that the environment states: how many tries, and from which on. The tests of a change make a few.
+  static int64_t stated(const char* name, int64_t usual) {
+    const char* text = std::getenv(name);
+    return text == nullptr ? usual : std::max<int64_t>(1, std::strtol(text, nullptr, 10));
+  }
+  std::vector<std::string> compensate(const std::string& runs) const {
+    return {"compensate", (folder / runs / "s").string(),
+            "--measures", "first_order,knock_out",
+            "--device",   "cpu",
+            "--jobs",     "1",
+            "--set",      "compensation.sequences=4"};
+  }
   Path small(int steps) const {
     return study(
         "[[deployment]]\nname = \"hard\"\narms = [\"learned\"]\nrouting.selection = { type = \"top_k\", k = 2 }\n",

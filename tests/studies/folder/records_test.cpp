@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "studies/folder/analysis_lock.h"
 #include "studies/folder/records/bundle.h"
 #include "studies/folder/records/cell.h"
@@ -24,8 +25,6 @@ Json unsealed(const std::string& text) {
   EXPECT_EQ(json.erase("checksum"), 1U);
   return json;
 }
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 template <class S>
 class StudiesRecords : public testing::Test {

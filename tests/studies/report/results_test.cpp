@@ -70,7 +70,7 @@ TEST_F(StudiesResults, JsonHoldsTheFieldsOfTheIssueWithHandCheckedNumbers) {
 TEST_F(StudiesResults, WhatDoesNotExistIsNullInJsonAndEmptyInCsv) {
   records.resize(3);  // one seed of dense and attention
   records[1].state = "failed";
-  records[1].val_loss = synthetic::nan;
+  records[1].val_loss = nan;
   records[1].failure = "NaN at step 3, \"early\"";
   analysis = analyse(study, records, {"routing gap"});
   const Json json = Json::parse(results_json(study, records, analysis).dump());

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <torch/types.h>
 
-#include "core/digits.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/numbers.h"
 #include "training/data/rows.h"
 
 namespace absorb {

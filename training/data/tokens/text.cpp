@@ -1,7 +1,7 @@
 #include "training/data/tokens/text.h"
 
-#include "core/digits.h"
 #include "core/error.h"
+#include "core/numbers.h"
 #include "training/data/tokeniser/bpe_files.h"
 #include "training/data/tokeniser/tokeniser.h"
 #include "training/data/tokens/token_dataset.h"

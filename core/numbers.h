@@ -1,10 +1,14 @@
-// Whole numbers as people read them.
+// Numbers as people read them, and the one that stands for a value nobody has.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace absorb {
+
+/// A value that is unknown or undefined; records write it as null, tables as a dash.
+inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// "1,234,567"
 inline std::string grouped(int64_t value) {
