@@ -48,14 +48,18 @@ class Walk {
     refuse(at_, fmt::format("a control character ({:#04x}): is this a text in UTF-8?", static_cast<unsigned>(c)));
   }
 
+  // What stands before, blanks apart.
+  char last() const {
+    std::size_t before = at_;
+    while (before > 0 && (text_[before - 1] == ' ' || text_[before - 1] == '\t')) --before;
+    return before > 0 ? text_[before - 1] : '\n';
+  }
+  bool follows(std::string_view any_of) const { return any_of.find(last()) != std::string_view::npos; }
+
   void string(char quote) {
     // Elsewhere toml++ doesn't take it for the beginning of a string either, and then reads what is in it. After a dot
     // a part of a key may begin, but no value.
-    std::size_t before = at_;
-    while (before > 0 && (text_[before - 1] == ' ' || text_[before - 1] == '\t')) --before;
-    const char last = before > 0 ? text_[before - 1] : '\n';
-    if (std::string_view("=,[{\n").find(last) == std::string_view::npos && (last != '.' || in_value_))
-      refuse(at_, "a quote where no string can begin");
+    if (!follows(in_value_ ? "=,[{\n" : "=,[{\n.")) refuse(at_, "a quote where no string can begin");
     const bool many = text_.substr(at_, 3) == std::string(3, quote);
     const std::string end(many ? 3 : 1, quote);
     at_ += end.size();
@@ -80,12 +84,20 @@ class Walk {
     if (c == ']' || c == '}') --depth_;
     if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}') parts_ = 0;
     if (c == '.' && ++parts_ > deepest) refuse(at_, fmt::format("a key of more than {} parts", deepest));
+    out_of_place(c);
     follow(c);
     const std::size_t begin = at_;
     while (at_ < text_.size() && is_bare(text_[at_])) ++at_;
     if (at_ - begin > longest_word)
       refuse(begin, fmt::format("a word or number of more than {} characters", longest_word));
     if (at_ == begin) ++at_;
+  }
+
+  // What toml++ takes for a part of a word, with all that follows on the line and its quotes.
+  void out_of_place(char c) const {
+    if (c == '=' && in_value_) refuse(at_, "a second = before the value ends");
+    if ((c == '[' || c == '{') && in_value_ && !follows("=,[\n")) refuse(at_, "a bracket where no value can begin");
+    if (c == '{' && !in_value_) refuse(at_, "a brace where no value can begin");
   }
 
   // Whether a key or a value stands here. Brackets that open within a value are on the stack; those of headers aren't.

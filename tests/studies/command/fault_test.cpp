@@ -57,6 +57,7 @@ class StudyFaults : public testing::SmallStudyTest {
       ASSERT_EQ(again.status, 0) << fault << " of " << count << '\n' << again.err;
       ASSERT_EQ(results("tried"), expected) << fault << " of " << count;
     }
+    fmt::print("tries at {} operations, every {}th\n", count, stride);
   }
   // ABSORB_FAULT_STRIDE=1 tries every operation. With ABSORB_FAULT_FIRST and
   // ABSORB_FAULT_KIND (fail, short, kill) several processes share them.
