@@ -65,10 +65,25 @@ class Walk {
     at_ += end.size();
     while (at_ < text_.size() && text_.substr(at_, end.size()) != end && (many || text_[at_] != '\n')) {
       control(text_[at_]);
-      at_ += quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size() && text_[at_ + 1] != '\n' ? 2 : 1;
+      if (quote == '"' && text_[at_] == '\\')
+        escape(many);
+      else
+        ++at_;
     }
     at_ = std::min(at_ + end.size(), text_.size());
     while (many && at_ < text_.size() && text_[at_] == quote) ++at_;  // """" ends with a quote of its own
+  }
+
+  // A backslash and what it escapes. In a """ string toml++ asks of what follows whether it is a blank (so that a line
+  // that ends in a backslash goes on), and its tables hold no answer for most letters beyond ASCII.
+  void escape(bool many) {
+    ++at_;
+    const std::size_t next = many ? text_.find_first_not_of(" \t\r\n", at_) : at_;
+    if (next < text_.size() && static_cast<unsigned char>(text_[next]) >= 0x80)
+      refuse(next, "a letter beyond A to Z right after a backslash: let the line before go on with it");
+    if (at_ >= text_.size() || text_[at_] == '\n') return;
+    control(text_[at_]);
+    ++at_;
   }
 
   void comment() {

@@ -150,7 +150,8 @@ TEST(Toml, WhatTheParserWouldDieOf) {
         "a = " + std::string(100'000, '['), "a = " + std::string(100'000, '{'),
         // What toml++ takes for a word that goes on over the quote, into letters that its tables don't hold.
         std::string("a = 1 = \"\u00f7\""), std::string("a = 1{\"\u00f7\""), std::string("a = 1[\"\u00f7\""),
-        std::string("{\"\u00f7\"")}) {
+        std::string("{\"\u00f7\""), std::string("a = \"\"\"\\\u00f7\"\"\""),
+        std::string("a = \"\"\"\\\n  \u00f7\"\"\""), std::string("a = \"\\\u00f7\"")}) {
     const std::string found = read(text);
     EXPECT_FALSE(found.empty()) << text.substr(0, 20);
     EXPECT_EQ(found.find('\n'), std::string::npos);
