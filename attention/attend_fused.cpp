@@ -138,6 +138,7 @@ std::string why_no_attend_kernel(const AttendInput& in, const Routing* routing) 
   if (is_dense(routing))
     return kernels::attend_has_kernel(width, 0) ? "" : fmt::format("attention with heads of {}", width);
   const Routing& r = *routing;
+  if (r.choice) return "attention whose choice and weights are two routers'";
   if (!has_factors_for_kernels(r.scores)) return "attention under scores that are no product of two factors";
   if (!kernels::attend_has_kernel(width, (r.scores.items.size(-1) + 7) / 8 * 8))
     return fmt::format("attention with heads of {} and gates of rank {}", width, r.scores.items.size(-1));

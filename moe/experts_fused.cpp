@@ -231,6 +231,7 @@ Tensor kept_experts(const Tensor& x, const Routing& routing, const Experts& expe
 
 std::string why_no_experts_kernel(const Routing& routing, const Experts& experts) {
   if (runs_all(routing)) return "";
+  if (routing.choice) return "experts whose choice and weights are two routers'";
   if (experts.count > kernels::most_routed_experts) return fmt::format("{} experts", experts.count);
   if (experts.in.size(1) % 8 != 0 || experts.in.size(0) / experts.count % 8 != 0)
     return "experts whose widths are no multiples of 8";

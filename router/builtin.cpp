@@ -58,6 +58,15 @@ Typed resolve_loss(const std::string& name, const Settings& losses) {
 
 }  // namespace
 
+void fields(Fields& list, ChoiceSettings& s) {
+  list.field("redraw_every", s.redraw_every, {0, 1 << 30},
+             "A frozen router's choice is drawn anew after so many steps, and weighed by the router as it is; where "
+             "everything is kept, its scores are drawn anew. 0: never.");
+  list.field("lag", s.lag, {0, 100000},
+             "The choice is that of the router's weights so many steps ago (above 50: up to 2 % more), weighed by the "
+             "weights of now. 0: none.");
+}
+
 void fields(Fields& list, RoutingSettings& s) {
   list.typed(
       "router", s.router, [](const Settings& t) { return registries().routers.resolve(t); },
@@ -65,6 +74,11 @@ void fields(Fields& list, RoutingSettings& s) {
   list.typed(
       "selection", s.selection, [](const Settings& t) { return registries().selections.resolve(t); },
       "What selects among the scored choices: `absorb list selections`.");
+  nested(list, "choose", s.choose, "What chooses, where it isn't the router as it stands.");
+  list.typed(
+      "weigh", s.weigh, [](const Settings& t) { return registries().routers.resolve(t); },
+      "A second router, always learned, that weighs what the router chose; absent: the router does. With "
+      "gradient = \"straight_through\" the choice learns through the sigmoid of its scores.");
   list.tables("losses", s.losses, resolve_loss, registries().losses.names(),
               "Losses on the routing by name, with a coefficient or a table: `absorb list losses`.");
   list.field("frozen", s.frozen, "The router keeps its initial draw; gradients still pass through it to its input.");
@@ -81,6 +95,13 @@ void fields(Fields& list, RoutingSettings& s) {
   list.field("moments_of", s.moments_of, "Scores are rescaled to the mean and sd that this arm's router ended with.");
   list.field("apply", s.apply, {"scale_logits", "log_bias", "post_softmax"},
              "Attention: weights multiply the logits (the paper), multiply exp(logits), or multiply the softmax.");
+}
+
+void require_sense(const RoutingSettings& s) {
+  require(s.choose.redraw_every == 0 || s.frozen,
+          "routing.choose.redraw_every draws a frozen router anew: say routing.frozen = true, or leave it out");
+  require(s.choose.lag == 0 || !s.frozen,
+          "routing.choose.lag takes the choice from what the router was, and a frozen router never was another");
 }
 
 }  // namespace absorb

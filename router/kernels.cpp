@@ -58,7 +58,7 @@ bool has_factors_for_kernels(const Scores& s) {
 bool has_balance_kernel(const Routing& routing) {
   const Scores& s = routing.scores;
   return s.fused && s.dense.defined() && s.groups == 1 && s.choices_count <= kernels::most_balanced_experts &&
-         std::holds_alternative<KeepTop>(routing.keep);
+         std::holds_alternative<KeepTop>(routing.keep) && !routing.choice;
 }
 
 Factors factors_for_kernels(const Scores& s) {

@@ -47,8 +47,19 @@ Route Route::replaying(std::shared_ptr<const Recording> recording) const {
   return route;
 }
 
+Route Route::with_roles(std::shared_ptr<const Router> chooser, std::shared_ptr<const Router> weigher) const {
+  Route route = *this;
+  route.chooser_ = std::move(chooser);
+  route.weigher_ = std::move(weigher);
+  return route;
+}
+
 Scores Route::score(const RouterInput& input, const Pass& pass) const {
-  Scores scores = router_->score(input, pass);
+  Scores scores = modified(router_->score(input, pass), pass);
+  return blend_ ? blend(scores, input, pass) : scores;
+}
+
+Scores Route::modified(Scores scores, const Pass& pass) const {
   scores.fused = pass.kernels() != nullptr;
   if (settings_.temperature != 1) scores = scaled(std::move(scores), 1 / settings_.temperature);
   if (to_.defined()) scores = matched(std::move(scores), from_, to_);
@@ -58,12 +69,28 @@ Scores Route::score(const RouterInput& input, const Pass& pass) const {
     scores.noise = settings_.noise;
     scores.key = pass.random("routing noise", site_);
   }
-  if (blend_) return blend(scores, input, pass);
   return scores;
 }
 
+Routing Route::select(Scores own, const RouterInput& input, const Pass& pass) const {
+  if (!chooser_ && !weigher_) return selection_->select(std::move(own), task_, pass);
+  const Scores choice = materialised(detached(chooser_ ? modified(chooser_->score(input, pass), pass) : own));
+  Routing routing = selection_->select(choice, task_, pass);
+  routing.choice = choice;
+  if (routing.gradient == Gradient::straight_through && (weigher_ || routing.gate)) routing.gate = own;
+  if (!weigher_) {
+    routing.scores = std::move(own);
+    return routing;
+  }
+  routing.scores = weigher_->score(input, pass);
+  routing.scores.fused = pass.kernels() != nullptr;
+  return routing;
+}
+
 RouteCost Route::cost() const {
+  // What draws a choice anew, or keeps an old one, is the experiment's, not the arm's.
   RouteCost cost{router_->cost(task_), selection_->cost(task_), {}};
+  if (weigher_) cost.router += weigher_->cost(task_);
   for (const Loss& loss : losses_)
     if (loss.coefficient != 0) cost.losses[loss.name] = loss.loss->cost(task_);
   return cost;
@@ -88,7 +115,8 @@ Routing Route::operator()(const RouterInput& input, Pass& pass) const {
             site_);
     return recording_->at.at(site_);
   }
-  Scores scores = score(settings_.detach_input ? detached(input) : input, pass);
+  const RouterInput& sees = settings_.detach_input ? detached(input) : input;
+  Scores scores = score(sees, pass);
   // A loss reads the same [T,C] scores that the layer does: one product for both, forward and backward. Kernels never
   // make that product.
   const bool shared = pass.in.training && !has_factors_for_kernels(scores) &&
@@ -96,10 +124,11 @@ Routing Route::operator()(const RouterInput& input, Pass& pass) const {
                         return loss.coefficient != 0 && (!loss.router_only || settings_.detach_input);
                       });
   if (shared) scores = materialised(scores);
-  Routing routing = selection_->select(std::move(scores), task_, pass);
+  Routing routing = select(scores, sees, pass);
   for (const Loss& loss : losses_) {
     if (!pass.in.training || loss.coefficient == 0) continue;
     Routing seen = routing;
+    if (weigher_) seen.scores = scores;  // losses are on what chooses
     if (loss.router_only && !settings_.detach_input) seen.scores = score(detached(input), pass);
     const Tensor value = loss.loss->loss(seen, input, task_);
     pass.out.losses[site_ + '/' + loss.name] = loss.coefficient == 1 ? value : value * loss.coefficient;
@@ -113,6 +142,7 @@ void Route::leave_notes(const RouterInput& input, const Routing& routing, Pass& 
   if (!pass.in.training || !(router_->has_state() || selection_->has_state())) return;
   Routing kept = routing;
   kept.scores = absorb::detached(routing.scores);
+  kept.gate.reset();
   auto update = [router = router_, selection = selection_](std::span<const AfterStep::Seen> all) {
     std::vector<Routed> step;
     std::vector<Routing> routings;
@@ -149,14 +179,32 @@ std::shared_ptr<const Route> make_route(const Site& site, const RoutingTask& bas
   Parameters scope = parameters.scope(site).scope("router");
   if (settings.frozen) scope = scope.frozen();
   if (settings.draw != 0) scope = scope.redrawn(settings.draw);
-  auto router = all.routers.make(settings.router, task, scope);
   auto selection = all.selections.make(settings.selection, task, scope);
+  const auto [redraw_every, lag] = settings.choose;
+  const bool follows = redraw_every > 0 || lag > 0, apart = follows && selection->chooses();
+  require(lag == 0 || apart, "routing.choose.lag: the selection \"{}\" keeps every choice, so that none can be old",
+          settings.selection.type);
+  auto router = all.routers.make(
+      settings.router, task, follows && !apart && settings.frozen ? scope.following(scope, redraw_every, 0) : scope);
+  std::shared_ptr<const Router> chooser, weigher;
+  RoutingTask beside = task;
+  beside.input.clear();  // no product is shared with these
+  if (apart)
+    chooser = all.routers.make(settings.router, beside,
+                               parameters.scope(site).scope("choose").following(scope, redraw_every, lag));
+  if (!settings.weigh.type.empty()) {
+    require(selection->chooses(), "routing.weigh: the selection \"{}\" keeps every choice: one router weighs them all",
+            settings.selection.type);
+    beside.component.part = task.attention() ? Part::attention_weigher : Part::expert_weigher;
+    weigher = all.routers.make(settings.weigh, beside, parameters.scope(site).scope("weigh"));
+  }
   std::vector<Route::Loss> losses;
   for (const auto& [name, typed] : settings.losses) {
     const LossSettings common = common_settings(typed);
     losses.push_back({name, common.coefficient, common.reach == "router", all.losses.make(typed, task)});
   }
-  Route route(site, task, settings, std::move(router), std::move(selection), std::move(losses));
+  const Route route = Route(site, task, settings, std::move(router), std::move(selection), std::move(losses))
+                          .with_roles(std::move(chooser), std::move(weigher));
   if (to != nullptr) {
     require(to->contains(site), "routing.moments_of = \"{}\": that arm has no router at {}", settings.moments_of, site);
     require(to->at(site).size(1) == task.groups, "routing.moments_of = \"{}\": another number of heads at {}",
@@ -164,7 +212,7 @@ std::shared_ptr<const Route> make_route(const Site& site, const RoutingTask& bas
     const Tensor sd = at::full({task.groups}, settings.score_sd == 0 ? 1.0 : settings.score_sd, at::kDouble);
     return std::make_shared<Route>(route.matched_to(at::stack({at::zeros_like(sd), sd}), to->at(site)));
   }
-  return std::make_shared<Route>(std::move(route));
+  return std::make_shared<Route>(route);
 }
 
 }  // namespace absorb

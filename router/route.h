@@ -14,9 +14,17 @@
 
 namespace absorb {
 
+/// What chooses, where it isn't the router as it stands (docs/science.md section 4).
+struct ChoiceSettings {
+  int64_t redraw_every = 0;
+  int64_t lag = 0;
+};
+void fields(Fields& list, ChoiceSettings& settings);
+
 /// What a study file says under [routing], for one kind of router.
 struct RoutingSettings {
-  Typed router, selection;
+  Typed router, selection, weigh;
+  ChoiceSettings choose;
   std::map<std::string, Typed> losses;
   bool frozen = false;
   int64_t draw = 0;
@@ -41,6 +49,8 @@ void add_builtin(Registries& registries);
 Registries& registries();
 
 void fields(Fields& list, RoutingSettings& settings);
+/// UserError where the settings contradict each other: a lag of a frozen router, a learned one drawn anew.
+void require_sense(const RoutingSettings& settings);
 
 /// Score moments of every site, [2,G] each: what moments_of and matched random routers are rescaled to.
 using Moments = std::map<Site, Tensor>;
@@ -68,6 +78,10 @@ class Route {
   };
   Route(Site site, RoutingTask task, RoutingSettings settings, std::shared_ptr<const Router> router,
         std::shared_ptr<const Selection> selection, std::vector<Loss> losses = {});
+  /// The same with another router that chooses, in its place, or that weighs what was chosen; null: the router itself.
+  Route with_roles(std::shared_ptr<const Router> chooser, std::shared_ptr<const Router> weigher) const;
+  /// The same, weighed by whatever weighs in `other`.
+  Route weighed_as(const Route& other) const { return with_roles(chooser_, other.weigher_); }
 
   /// Rescales this route's scores from moments `from` to `to` ([2,G]).
   Route matched_to(const Tensor& from, const Tensor& to) const;
@@ -82,7 +96,9 @@ class Route {
   Scores score(const RouterInput& input, const Pass& pass) const;
   RouteCost cost() const;
   /// Whether nothing after a position decides how it is routed, by what router and selection say of themselves.
-  bool causal() const { return router_->causal(task_) && selection_->causal(task_); }
+  bool causal() const {
+    return router_->causal(task_) && selection_->causal(task_) && (!weigher_ || weigher_->causal(task_));
+  }
   /// Whether derivatives are meant to reach the router through what is kept.
   bool reaches_router() const { return selection_->reaches_router(); }
   const RoutingTask& task() const { return task_; }
@@ -94,12 +110,14 @@ class Route {
     double share = 0;
     uint64_t key = 0;
   };
+  Scores modified(Scores scores, const Pass& pass) const;
+  Routing select(Scores own, const RouterInput& input, const Pass& pass) const;
   Scores blend(const Scores& own, const RouterInput& input, const Pass& pass) const;
   void leave_notes(const RouterInput& input, const Routing& routing, Pass& pass) const;
   Site site_;
   RoutingTask task_;
   RoutingSettings settings_;
-  std::shared_ptr<const Router> router_;
+  std::shared_ptr<const Router> router_, chooser_, weigher_;  // null: router_ does it
   std::shared_ptr<const Selection> selection_;
   std::vector<Loss> losses_;
   Tensor from_, to_;  // [2,G] or undefined

@@ -45,9 +45,20 @@ Tensor keep_mask(const Routing& routing, const Tensor& scores) {
   const Tensor visible = visible_mask(routing.visible, scores.size(-2), scores.size(-1), scores.device());
   if (std::holds_alternative<KeepAll>(routing.keep)) return visible;
   const auto* top = std::get_if<KeepTop>(&routing.keep);
-  const Tensor kept = top ? kept_of(*top, scores.detach()) : std::get<KeepMask>(routing.keep).mask;
+  const Tensor by = routing.choice ? dense(chosen_by(routing)) : scores;
+  const Tensor kept = top ? kept_of(*top, by.detach()) : std::get<KeepMask>(routing.keep).mask;
   return visible.defined() ? kept.logical_and(visible) : kept;
 }
+
+namespace {
+
+// The mask of a soft routing; undefined where the weights alone say what is soft.
+Tensor soft_mask(const Routing& routing, const Tensor& scores) {
+  if (!routing.gate || !std::holds_alternative<KeepAll>(routing.keep)) return {};
+  return dense(*routing.gate).to(scores.scalar_type());
+}
+
+}  // namespace
 
 Routing softened(Routing routing) {
   routing.keep = KeepAll{};
@@ -86,8 +97,10 @@ Tensor weights(const Routing& routing, const Tensor& dense_scores) {
                          false);
       break;
     case Weight::softmax_kept:
-      return masked_softmax(scores, mask, mask.defined());
+      w = masked_softmax(scores, mask, mask.defined());
+      break;
   }
+  if (const Tensor gate = soft_mask(routing, scores); gate.defined()) w = w * gate.sigmoid();
   return mask.defined() ? w * mask : w;
 }
 
@@ -101,6 +114,7 @@ Tensor log_weights(const Routing& routing, const Tensor& dense_scores) {
     w = at::log_sigmoid(scores);
   else if (routing.weight == Weight::one || routing.weight == Weight::mean)
     w = at::zeros_like(scores);
+  if (const Tensor gate = soft_mask(routing, scores); gate.defined()) w = w + at::log_sigmoid(gate);
   return mask.defined() ? w.masked_fill(mask.logical_not(), -infinity) : w;
 }
 

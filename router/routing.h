@@ -3,6 +3,7 @@
 // siblings are the definitions in LibTorch operations.
 #pragma once
 
+#include <optional>
 #include <variant>
 
 #include "router/scores.h"
@@ -36,8 +37,16 @@ struct Routing {
   Weight weight = Weight::one;
   Gradient gradient = Gradient::weights;
   Visible visible = Visible::all;
+  std::optional<Scores> choice = {};  // what chose, where other scores weigh; never differentiated
+  /// straight_through: the soft routing weighs every choice by the sigmoid of this, too, so that a choice learns whose
+  /// weight its scores don't make.
+  std::optional<Scores> gate = {};
 };
 
+/// What decides which choices are kept.
+inline const Scores& chosen_by(const Routing& routing) {
+  return routing.choice ? *routing.choice : routing.scores;
+}
 /// True when every visible choice is kept at weight one: such a routing is no routing.
 bool is_plain(const Routing& routing);
 /// bool [B,G,T,C]: kept and visible; undefined when everything is.

@@ -37,6 +37,8 @@ class Selection {
   /// Whether nothing after position t decides what item t keeps and how it is weighed, given causal scores. Where not,
   /// a run has to allow it (routing.allow_noncausal).
   virtual bool causal(const RoutingTask&) const { return true; }
+  /// Whether it keeps some choices and leaves others, so that choosing and weighing can be told apart.
+  virtual bool chooses() const { return true; }
   /// Whether it keeps numbers that training changes without a gradient (in Parameters::state).
   virtual bool has_state() const { return false; }
   /// Called once a training step, without gradients, with what each of its micro-batches selected, if has_state(). How

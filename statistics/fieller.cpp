@@ -20,12 +20,19 @@ RatioMoments moments_of(std::span<const double> numerator, std::span<const doubl
   return {above.mean, below.mean, above.sd * above.sd / n, below.sd * below.sd / n, products / (n - 1) / n};
 }
 
-std::string why_no_fraction(std::span<const double> gap, std::span<const double> swap_cost) {
-  if (gap.size() < 2) return fmt::format("it needs at least two seeds and has {}", gap.size());
-  const auto cost = t_interval(swap_cost);
-  if (!cost || !t_interval(gap)) return "a loss is not finite";
-  if (cost->low > 0) return {};
-  return fmt::format("the swap cost is within its noise: 95 % interval {:.4f} to {:.4f} nats", cost->low, cost->high);
+// `what` the denominator is, for the sentence.
+std::string why_no_ratio(std::span<const double> numerator, std::span<const double> denominator, const char* what) {
+  if (numerator.size() < 2) return fmt::format("it needs at least two seeds and has {}", numerator.size());
+  const auto below = t_interval(denominator);
+  if (!below || !t_interval(numerator)) return "a loss is not finite";
+  if (below->low > 0) return {};
+  return fmt::format("{} is within its noise: 95 % interval {:.4f} to {:.4f} nats", what, below->low, below->high);
+}
+
+std::vector<double> sum(std::span<const double> a, std::span<const double> b) {
+  std::vector<double> both(a.begin(), a.end());
+  for (size_t i = 0; i < both.size(); ++i) both[i] += b[i];
+  return both;
 }
 
 }  // namespace
@@ -49,10 +56,31 @@ std::optional<Interval> fieller(std::span<const double> numerator, std::span<con
   return fieller(moments_of(numerator, denominator), t_quantile((1 + level) / 2, df));
 }
 
+Ratio absorbed_share(std::span<const double> stable, std::span<const double> content) {
+  check(stable.size() == content.size(), "[absorbed_share] seeds are pairs, but got {} and {} of them", stable.size(),
+        content.size());
+  const std::vector<double> both = sum(stable, content);
+  Ratio ratio{nan, std::nullopt, why_no_ratio(stable, both, "what routing is worth to training")};
+  if (!ratio.why_undefined.empty()) return ratio;
+  ratio.value = summarize(stable).mean / summarize(both).mean;
+  ratio.ci = fieller(stable, both);
+  return ratio;
+}
+
+std::vector<double> absorbed_share_by_seed(std::span<const double> stable, std::span<const double> content) {
+  const Ratio ratio = absorbed_share(stable, content);
+  if (!ratio.why_undefined.empty()) return {};
+  const std::vector<double> both = sum(stable, content);
+  const double mean = summarize(both).mean;
+  std::vector<double> by_seed(stable.size());
+  for (size_t i = 0; i < stable.size(); ++i) by_seed[i] = ratio.value + (stable[i] - ratio.value * both[i]) / mean;
+  return by_seed;
+}
+
 Ratio absorbed_fraction(std::span<const double> gap, std::span<const double> swap_cost) {
   check(gap.size() == swap_cost.size(), "[absorbed_fraction] seeds are pairs, but got {} and {} of them", gap.size(),
         swap_cost.size());
-  Ratio ratio{nan, std::nullopt, why_no_fraction(gap, swap_cost)};
+  Ratio ratio{nan, std::nullopt, why_no_ratio(gap, swap_cost, "the swap cost")};
   if (!ratio.why_undefined.empty()) return ratio;
   ratio.value = 1 - summarize(gap).mean / summarize(swap_cost).mean;
   if (const auto share = fieller(gap, swap_cost)) ratio.ci = Interval{1 - share->high, 1 - share->low};

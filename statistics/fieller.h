@@ -33,6 +33,12 @@ struct Ratio {
   std::string why_undefined;
 };
 
+/// Absorbed share S = mean(stable) / mean(stable + content), both in nats, by seed (docs/science.md section 4).
+/// Undefined unless the 95 % interval of the sum lies above 0.
+Ratio absorbed_share(std::span<const double> stable, std::span<const double> content);
+/// One number per seed whose mean is S, by the delta method as below. Empty where S is undefined.
+std::vector<double> absorbed_share_by_seed(std::span<const double> stable, std::span<const double> content);
+
 /// Absorbed fraction R = 1 - mean(gap) / mean(swap_cost), both in nats, by seed (docs/science.md section 4). Undefined
 /// unless the 95 % interval of the swap cost lies above 0.
 Ratio absorbed_fraction(std::span<const double> gap, std::span<const double> swap_cost);

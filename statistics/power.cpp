@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "statistics/student.h"
 
 namespace absorb {
@@ -81,6 +82,18 @@ std::optional<int64_t> seeds_for_t(const PairedDesign& design, double power) {
 
 std::optional<int64_t> seeds_for_tost(const PairedDesign& design, double power) {
   return smallest_n(design.least_n, power, [&](int64_t n) { return tost_power(design, n); });
+}
+
+double smallest_found(double sd, int64_t n, double power, double alpha) {
+  if (n < 2 || !(sd > 0) || !std::isfinite(sd)) return nan;
+  const auto reaches = [&](double mean) { return t_power({sd, mean, alpha}, n) >= power; };
+  double low = 0, high = sd;
+  while (!reaches(high)) high *= 2;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (reaches(middle) ? high : low) = middle;
+  }
+  return high;
 }
 
 double sd_upper_limit(double sd, int64_t n, double level) {

@@ -40,6 +40,10 @@ std::optional<int64_t> seeds_for_t(const PairedDesign& design, double power);
 /// The same for the TOST at a true mean of 0.
 std::optional<int64_t> seeds_for_tost(const PairedDesign& design, double power);
 
+/// The smallest true mean that the paired t test finds at n seeds of this sd with this power, in the unit of the sd:
+/// what an undecided row could have found. NaN for n < 2 and an sd that isn't above 0.
+double smallest_found(double sd, int64_t n, double power = 0.8, double alpha = 0.05);
+
 /// The one-sided upper confidence limit of an sd that n >= 2 seeds gave: sd sqrt((n - 1) / q), q the 1 - level quantile
 /// of chi-square(n - 1). A study planned with the 80 % limit of a pilot reaches its power in at least 80 % of all
 /// pilots (Browne 1995, Statistics in Medicine 14:1933). InternalError for n < 2 or a level outside (0, 1).

@@ -14,12 +14,14 @@
 namespace absorb {
 namespace {
 
-constexpr std::array<std::string_view, 11> part_names = {
-    "attention_router", "expert_router", "q", "k", "v", "o", "feed_forward", "expert", "norm", "embedding", "head"};
+constexpr std::array<std::string_view, 13> part_names = {
+    "attention_router",  "expert_router", "q", "k", "v", "o", "feed_forward", "expert", "norm", "embedding", "head",
+    "attention_weigher", "expert_weigher"};
 
-Tensor initial(uint64_t seed, int64_t draw, const Slice& slice, std::vector<int64_t> shape, at::ScalarType dtype) {
-  const auto options = at::TensorOptions().dtype(dtype);
-  switch (slice.init.kind) {
+Tensor initial(const std::string& stream, uint64_t seed, const Init& init, at::IntArrayRef shape, at::ScalarType dtype,
+               at::Device device) {
+  const auto options = at::TensorOptions().dtype(dtype).device(device);
+  switch (init.kind) {
     case Init::Kind::zeros:
       return at::zeros(shape, options);
     case Init::Kind::ones:
@@ -27,8 +29,13 @@ Tensor initial(uint64_t seed, int64_t draw, const Slice& slice, std::vector<int6
     case Init::Kind::normal:
       break;
   }
-  const std::string stream = draw == 0 ? "init/" + slice.name : fmt::format("init/{}#{}", slice.name, draw);
-  return gauss({stream_key(seed, stream), {}}, shape, at::kCPU).mul_(slice.init.std).to(dtype);
+  return gauss({stream_key(seed, stream), {}}, shape, device).mul_(init.std).to(dtype);
+}
+
+// Named by the slice that a copy follows: both begin alike.
+std::string initial_stream(const Slice& slice, int64_t draw) {
+  const std::string& name = slice.follows ? slice.follows->original : slice.name;
+  return draw == 0 ? "init/" + name : fmt::format("init/{}#{}", name, draw);
 }
 
 }  // namespace
@@ -100,6 +107,19 @@ Parameters Parameters::redrawn(int64_t draw) const {
   return inner;
 }
 
+Parameters Parameters::following(const Parameters& original, int64_t redraw_every, int64_t lag) const {
+  Parameters inner = frozen();
+  inner.draw_ = original.draw_;
+  inner.follows_ = Follows{original.prefix_, redraw_every, lag};
+  return inner;
+}
+
+Tensor Parameters::draw(const Slice& slice, at::IntArrayRef shape, int64_t number, at::Device device) const {
+  std::string stream = initial_stream(slice, slice.draw);
+  if (number > 0) stream += fmt::format("@{}", number);
+  return initial(stream, store_->seed, slice.init, shape, store_->dtype, device);
+}
+
 Tensor Parameters::add(std::string_view name, at::IntArrayRef shape, Init init, const Component& component,
                        std::string_view multiplies) const {
   check(!shape.empty(), "parameter {}{} needs a shape", prefix_, name);
@@ -111,13 +131,18 @@ Tensor Parameters::pack(std::string_view name, at::IntArrayRef columns, std::vec
   check(!store_->flat.defined(), "parameter {}{} comes after gather()", prefix_, name);
   std::vector<Tensor> parts;
   for (Slice& slice : slices) {
+    if (follows_) {
+      slice.follows = follows_;
+      slice.follows->original += slice.name;
+    }
     slice.name = prefix_ + slice.name;
     slice.trained = !frozen_;
+    slice.draw = draw_;
     check(store_->names.insert(slice.name).second, "parameter {} is added twice", slice.name);
     std::vector<int64_t> shape = columns.vec();
     shape.insert(shape.begin(), slice.rows);
     parts.push_back(store_->counts_only ? at::empty(shape, at::TensorOptions().dtype(store_->dtype).device(at::kMeta))
-                                        : initial(store_->seed, draw_, slice, shape, store_->dtype));
+                                        : draw(slice, shape, 0, at::kCPU));
   }
   Tensor leaf = parts.size() == 1 ? parts[0] : at::cat(parts);
   leaf.requires_grad_(!frozen_);
@@ -240,6 +265,7 @@ ParameterCounts Parameters::counts() const {
   for (const Stored& stored : store_->stored) {
     const int64_t row = stored.leaf.numel() / std::max<int64_t>(stored.leaf.size(0), 1);
     for (const Slice& slice : stored.slices) {
+      if (is_copy(slice)) continue;
       const int64_t n = slice.rows * row;
       const auto [layer, part, index] = slice.component;
       const bool qkv = part == Part::q || part == Part::k || part == Part::v;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,21 @@ namespace absorb {
 
 using at::Tensor;
 
-enum class Part { attention_router, expert_router, q, k, v, o, feed_forward, expert, norm, embedding, head };
+enum class Part {
+  attention_router,
+  expert_router,
+  q,
+  k,
+  v,
+  o,
+  feed_forward,
+  expert,
+  norm,
+  embedding,
+  head,
+  attention_weigher,  // of a route whose weights are another router's than its choice
+  expert_weigher
+};
 
 /// What compensation measures: a part of a layer. layer = -1 for parts outside the blocks; index tells experts apart.
 struct Component {
@@ -45,6 +60,13 @@ struct Init {
   static Init normal(double std) { return {Kind::normal, std}; }
 };
 
+/// How numbers change between the steps of training without a gradient (training/optimiser/following.h).
+struct Follows {
+  std::string original;      // full name of the slice that this one is a copy of; its own: of none
+  int64_t redraw_every = 0;  // steps after which it is drawn anew; 0: never
+  int64_t lag = 0;           // it is the original as it was so many steps ago; 0: no such copy
+};
+
 /// Consecutive rows of a stored tensor under a name of their own.
 struct Slice {
   std::string name;  // full name once stored
@@ -52,7 +74,13 @@ struct Slice {
   int64_t rows = 0;
   Init init;
   bool trained = true;
+  int64_t draw = 0;  // which random draw its initial value is
+  std::optional<Follows> follows = {};
 };
+/// Whether it stands beside the numbers that it copies: no parameter of the model's.
+inline bool is_copy(const Slice& slice) {
+  return slice.follows && slice.follows->original != slice.name;
+}
 
 /// One stored tensor: a leaf of autograd and its place in the flat storage.
 struct Stored {
@@ -88,6 +116,9 @@ class Parameters {
   Parameters frozen() const;
   /// The same scope; initial values of what is added through it are draw number `draw` of their names (0: the first).
   Parameters redrawn(int64_t draw) const;
+  /// The same scope; what is added through it follows what was, or would be, added through `original` under the same
+  /// name, from whose initial value it begins. It is never trained.
+  Parameters following(const Parameters& original, int64_t redraw_every, int64_t lag) const;
 
   /// A leaf of its own, initialised by (seed, full name). `multiplies` names what the matrix [M,K] multiplies, x
   /// [...,K] in x W^T: gather() lays matrices of one name side by side.
@@ -114,6 +145,9 @@ class Parameters {
   /// Calls `visit` with every slice and its run [begin, end) of numbers in the flat buffers.
   void each_slice(const std::function<void(const Slice&, int64_t begin, int64_t end)>& visit) const;
 
+  /// Draw `number` of a slice that is drawn anew, [shape] on `device`; 0 is its initial value.
+  Tensor draw(const Slice& slice, at::IntArrayRef shape, int64_t number, at::Device device) const;
+
   const std::vector<Stored>& stored() const;
   const std::vector<std::pair<std::string, Tensor>>& states() const;
   ParameterCounts counts() const;
@@ -127,6 +161,7 @@ class Parameters {
   std::string prefix_;
   bool frozen_ = false;
   int64_t draw_ = 0;
+  std::optional<Follows> follows_ = {};  // `original` is a prefix here
 };
 
 /// The rows of one slice as a view of its leaf (detached), for drift, accounts and copies.

@@ -45,6 +45,7 @@ Trainer::Trainer(const Parameters& parameters, TokenLosses losses, const Trainin
       fused_(std::move(fused)),
       optimiser_(parameters, settings, fused_),
       accounts_(parameters),
+      following_(parameters),
       capturable_(fused_ != nullptr && can_capture(parameters.flat().device())) {
   if (fused_) fused_->refresh();
 }
@@ -52,6 +53,7 @@ Trainer::Trainer(const Parameters& parameters, TokenLosses losses, const Trainin
 void Trainer::restore(int64_t step, const std::map<std::string, Tensor>& optimiser) {
   optimiser_.load(optimiser);
   accounts_ = Accounts(parameters_, optimiser.at("initial_routers").to(parameters_.flat().device()));
+  following_.load(optimiser);
   steps_done_ = step;
   if (fused_) fused_->refresh();
 }
@@ -59,6 +61,7 @@ void Trainer::restore(int64_t step, const std::map<std::string, Tensor>& optimis
 NamedTensors Trainer::optimiser_state() const {
   NamedTensors state = optimiser_.state();
   state.emplace_back("initial_routers", accounts_.initial());
+  for (const auto& [name, tensor] : following_.state()) state.emplace_back(name, tensor);
   return state;
 }
 
@@ -97,9 +100,15 @@ void Trainer::load(std::span<const Batch> micro_batches, const StepResult& step)
   inputs_.all.copy_(staged, /*non_blocking=*/true);
 }
 
+void Trainer::follow(int64_t step) {
+  const BesideNoCapture ordinary;
+  if (following_.before(step) && fused_) fused_->refresh();
+}
+
 StepResult Trainer::step(std::span<const Batch> micro_batches) {
   StepResult result;
   result.step = ++steps_done_;
+  follow(result.step);
   result.learning_rate = learning_rate(settings_, result.step);
   load(micro_batches, result);
   if (optimiser_.prepare(result.step)) graph_ = nullptr;

@@ -11,6 +11,7 @@
 #include "training/batch.h"
 #include "training/optimiser/accounts.h"
 #include "training/optimiser/adamw.h"
+#include "training/optimiser/following.h"
 #include "training/step_graph.h"
 
 namespace absorb {
@@ -55,6 +56,7 @@ class Trainer {
     std::vector<int64_t> shape;  // [micro-batches, B, T]
   };
   void load(std::span<const Batch> micro_batches, const StepResult& step);
+  void follow(int64_t step);
   void compute(StepResult& result, bool accounts);
   void capture();
   Parameters parameters_;
@@ -64,6 +66,7 @@ class Trainer {
   std::shared_ptr<const FusedWeights> fused_;
   AdamW optimiser_;
   Accounts accounts_;
+  Following following_;
   int64_t steps_done_ = 0;
   Inputs inputs_;
   int64_t ordinary_steps_ = 0;

@@ -13,9 +13,10 @@ namespace {
 
 bool in_module(const Component& component, const Component& router) {
   if (component.layer != router.layer) return false;
-  if (router.part == Part::expert_router) return component.part == Part::expert;
-  return component.part == Part::q || component.part == Part::k || component.part == Part::v ||
-         component.part == Part::o;
+  if (router.part == Part::expert_router)
+    return component.part == Part::expert || component.part == Part::expert_weigher;
+  return component.part == Part::attention_weigher || component.part == Part::q || component.part == Part::k ||
+         component.part == Part::v || component.part == Part::o;
 }
 
 bool in_rest(const Component& component, const Component& router) {

@@ -10,6 +10,7 @@ class KeepEverything final : public Selection {
     return {std::move(scores), KeepAll{}, weight_, Gradient::weights, task.visible};
   }
   SelectionCost cost(const RoutingTask& task) const override { return cost_of_all(task); }
+  bool chooses() const override { return false; }
 
  private:
   Weight weight_;

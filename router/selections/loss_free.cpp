@@ -24,8 +24,8 @@ class LossFree final : public Selection {
     const Tensor bias = bias_.clone();  // a routing outlives the step that moves the bias
     KeepTop keep = top_k(dense(detached(scores)) + bias, settings_.k, task.visible, false);
     keep.bias = bias;
-    return {std::move(scores), std::move(keep), weight_named(settings_.weight), gradient_named(settings_.gradient),
-            task.visible};
+    return with_gate({std::move(scores), std::move(keep), weight_named(settings_.weight),
+                      gradient_named(settings_.gradient), task.visible});
   }
 
   SelectionCost cost(const RoutingTask& task) const override {

@@ -33,8 +33,13 @@ SelectionCost cost_of_kept(int64_t k, Gradient gradient, const RoutingTask& task
   return cost;
 }
 
+Routing with_gate(Routing routing) {
+  if (routing.weight == Weight::one && routing.gradient == Gradient::straight_through) routing.gate = routing.scores;
+  return routing;
+}
+
 void require_sense(const std::string& weight, const std::string& gradient) {
-  require(gradient != "straight_through" || (weight != "mean" && weight != "one"),
+  require(gradient != "straight_through" || weight != "mean",
           "selection.weight = \"{}\" has no straight-through gradient: its weights don't depend on the scores", weight);
 }
 

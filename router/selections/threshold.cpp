@@ -18,8 +18,8 @@ class Threshold final : public Selection {
     Tensor mask = values > settings_.value;
     if (task.attention() && settings_.self)
       mask = mask.logical_or(at::eye(mask.size(-2), mask.size(-1), mask.options()));
-    return {std::move(scores), KeepMask{mask}, weight_named(settings_.weight), gradient_named(settings_.gradient),
-            task.visible};
+    return with_gate({std::move(scores), KeepMask{mask}, weight_named(settings_.weight),
+                      gradient_named(settings_.gradient), task.visible});
   }
 
   // How many are kept is the router's to decide, so that the layer computes all of them.

@@ -22,7 +22,7 @@ class TopK final : public Selection {
     const int64_t choices = routing.scores.choices_count;
     require(settings_.k <= choices, "selection.k = {} is above the number of choices, {}", settings_.k, choices);
     routing.keep = top_k(detached(routing.scores), settings_.k, routing.visible, task.attention() && settings_.self);
-    return routing;
+    return with_gate(std::move(routing));
   }
 
   SelectionCost cost(const RoutingTask& task) const override {

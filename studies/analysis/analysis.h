@@ -35,6 +35,13 @@ struct ContrastResult {
   /// fraction R = 1 - gap / swap cost.
   Paired swap_cost;
   Ratio absorbed;
+  /// The absorbed share S (docs/science.md section 4): what any fixed router is worth, loss(redrawn) - loss(control),
+  /// as a share of that and the gap. Over the seeds that all three arms have; `stable` is NaN elsewhere.
+  std::string redrawn;
+  std::vector<double> stable_by_seed;
+  Paired stable;
+  Ratio share;
+  double smallest_found = 0;  // the true gap that this n and sd find with 80 % power; NaN for n < 2
   /// The treatment's trainable router had a gradient of exactly 0 in every account: nothing but weight decay moved it.
   bool untreated = false;
   std::string verdict;
@@ -42,8 +49,9 @@ struct ContrastResult {
 /// The verdict of a contrast, and of a severity, whose treatment never was one.
 inline constexpr const char* no_treatment = "no treatment";
 
-/// Differences between targets of one contrast: "gap" in nats (gap_moe - gap_attention) and "R"
-/// (R_attention - R_moe); in target both also the 2 x 2: gap_attention, gap_moe, interaction. The verdict on severity
+/// Differences between targets of one contrast: "S" (S_attention - S_moe) and "stable" in nats (V_stable, attention -
+/// moe), where there is a redrawn arm; "gap" in nats (gap_moe - gap_attention) and "R" (R_attention - R_moe); in target
+/// both also the 2 x 2: gap_attention, gap_moe, interaction. The verdict on severity
 /// rests on both scales, so both rows carry the same. No p here is adjusted.
 struct SeverityResult {
   std::string between;                   // "attention - moe", "within both"
@@ -53,6 +61,7 @@ struct SeverityResult {
   int64_t n = 0;
   double mean = 0, sd = 0, p_t = 0;
   double margin = 0, p_tost = 0;  // in `unit`
+  double smallest_found = 0;      // in `unit`: the true difference that this n and sd find with 80 % power
   std::optional<Interval> ci95;
   std::string verdict;
 };

@@ -4,6 +4,7 @@
 #include "core/numbers.h"
 #include "statistics/documents.h"
 #include "statistics/holm.h"
+#include "statistics/power.h"
 #include "statistics/verdict.h"
 #include "studies/analysis/analysis_parts.h"
 #include "studies/analysis/document_pairs.h"
@@ -80,6 +81,22 @@ void add_absorption(ContrastResult& result, const Runs& treatment) {
     result.absorbed = absorbed_fraction(gap, cost);
 }
 
+/// V_stable and S, where the contrast names a redrawn arm.
+void add_share(ContrastResult& result, const Pairs& pairs, const RunGroup* redrawn) {
+  std::vector<double> stable, content;
+  for (size_t i = 0; i < pairs.control.size(); ++i) {
+    const auto same = [&](const RunRecord* run) { return run->seed == pairs.control[i]->seed; };
+    const auto third = redrawn == nullptr ? Runs::const_iterator{} : std::ranges::find_if(redrawn->done, same);
+    const bool there = redrawn != nullptr && third != redrawn->done.end() && std::isfinite((*third)->val_loss);
+    result.stable_by_seed.push_back(there ? (*third)->val_loss - pairs.control[i]->val_loss : nan);
+    if (!there) continue;
+    stable.push_back(result.stable_by_seed.back());
+    content.push_back(result.differences[i]);
+  }
+  result.stable = paired(stable);
+  result.share = result.redrawn.empty() ? Ratio{nan, std::nullopt, "no redrawn arm"} : absorbed_share(stable, content);
+}
+
 /// One group for every target (but dense) and cell: where contrasts are made.
 std::vector<const RunGroup*> places_of(const std::vector<RunGroup>& groups) {
   std::vector<const RunGroup*> places;
@@ -98,7 +115,7 @@ const RunGroup* arm_at(const std::vector<RunGroup>& groups, const std::string& a
 }
 
 ContrastResult one_contrast(const ContrastSpec& spec, const RunGroup& place, const RunGroup& treatment,
-                            const RunGroup& control) {
+                            const RunGroup& control, const RunGroup* redrawn) {
   const Pairs pairs = pair_by_seed(treatment, control, spec.deployment);
   const auto loss = [&](const RunRecord& run) { return loss_under(run, spec.deployment); };
   const std::vector<double> with = values_of(pairs.treatment, loss), without = values_of(pairs.control, loss);
@@ -118,17 +135,22 @@ ContrastResult one_contrast(const ContrastSpec& spec, const RunGroup& place, con
   result.p_tost = spec.margin_nats > 0 ? tost(result.differences, spec.margin_nats).p : nan;
   result.holm_p = result.holm_p_tost = nan;
   result.variance_ratio = variance_ratio(with, without);
+  result.smallest_found = smallest_found(result.paired.sd, result.paired.n);
   if (!spec.deployment.empty()) {  // a swap costs something against the native loss alone
     result.swap_costs.assign(result.differences.size(), nan);
     result.swap_cost = paired({});
-    result.absorbed = {nan, std::nullopt, "the losses are those of a deployment"};
+    result.absorbed = result.share = {nan, std::nullopt, "the losses are those of a deployment"};
+    result.stable_by_seed.assign(result.differences.size(), nan);
+    result.stable = paired({});
     return result;
   }
+  result.redrawn = spec.redrawn;
+  add_share(result, pairs, redrawn);
   result.ci95_documents = over_documents(pairs);
   add_absorption(result, pairs.treatment);
   result.untreated =
       std::ranges::any_of(pairs.treatment, [](const RunRecord* run) { return never_had_gradient(*run); });
-  if (result.untreated) result.absorbed = {nan, std::nullopt, why_untreated};
+  if (result.untreated) result.absorbed = result.share = {nan, std::nullopt, why_untreated};
   return result;
 }
 
@@ -188,7 +210,8 @@ std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector
       const RunGroup* treatment = arm_at(groups, spec.treatment, *place);
       const RunGroup* control = arm_at(groups, spec.control, *place);
       if (treatment == nullptr || control == nullptr) continue;
-      results.push_back(one_contrast(spec, *place, *treatment, *control));
+      const RunGroup* redrawn = spec.redrawn.empty() ? nullptr : arm_at(groups, spec.redrawn, *place);
+      results.push_back(one_contrast(spec, *place, *treatment, *control, redrawn));
       results.back().exploratory = std::find(locked.begin(), locked.end(), spec.name) == locked.end();
     }
   }

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/numbers.h"
+#include "statistics/power.h"
 #include "statistics/verdict.h"
 #include "studies/analysis/analysis_parts.h"
 
@@ -26,6 +27,7 @@ SeverityResult row(const SeverityResult& common, const std::string& quantity, co
   result.margin = margin;
   result.p_tost = margin > 0 ? tost(by_seed, margin).p : nan;
   result.ci95 = test.ci95;
+  result.smallest_found = smallest_found(test.sd, test.n);
   return result;
 }
 
@@ -49,6 +51,48 @@ void add_scales(std::vector<SeverityResult>& out, const SeverityResult& common, 
   gap.verdict = fraction.verdict = with_masks(word, masks);
   out.push_back(gap);
   out.push_back(fraction);
+}
+
+/// Element i of both targets from the same seed, of `value`.
+struct Twins {
+  std::vector<double> attention, moe;
+};
+
+template <class F>
+Twins pair_twins(const ContrastResult& attention, const ContrastResult& moe, F value) {
+  Twins twins;
+  for (size_t i = 0; i < attention.seeds.size(); ++i) {
+    const auto twin = std::find(moe.seeds.begin(), moe.seeds.end(), attention.seeds[i]);
+    if (twin == moe.seeds.end()) continue;
+    const auto j = static_cast<size_t>(twin - moe.seeds.begin());
+    if (std::isnan(attention.stable_by_seed[i]) || std::isnan(moe.stable_by_seed[j])) continue;
+    twins.attention.push_back(value(attention, i));
+    twins.moe.push_back(value(moe, j));
+  }
+  return twins;
+}
+
+/// S_attention - S_moe and V_stable, attention - moe, each judged by itself: S is the primary quantity.
+void add_shares(std::vector<SeverityResult>& out, const SeverityResult& common, const ContrastResult& attention,
+                const ContrastResult& moe, Masks masks) {
+  if (attention.redrawn.empty()) return;
+  const auto stable =
+      pair_twins(attention, moe, [](const ContrastResult& of, size_t seed) { return of.stable_by_seed[seed]; });
+  const auto content =
+      pair_twins(attention, moe, [](const ContrastResult& of, size_t seed) { return of.differences[seed]; });
+  SeverityResult share = row(common, "S", "fraction",
+                             minus(absorbed_share_by_seed(stable.attention, content.attention),
+                                   absorbed_share_by_seed(stable.moe, content.moe)),
+                             margin_of_fraction);
+  Evidence of_share = evidence(share);
+  of_share.n = static_cast<int64_t>(stable.moe.size());  // S undefined is no lack of seeds
+  std::string word(name(verdict(of_share)));
+  if (word == name(Verdict::undecided) && std::isnan(share.mean)) word = "undecided (S undefined)";
+  share.verdict = with_masks(word, masks);
+  SeverityResult nats = row(common, "stable", "nats", minus(stable.attention, stable.moe), attention.margin_nats);
+  nats.verdict = with_masks(std::string(name(verdict(evidence(nats)))), masks);
+  out.push_back(share);
+  out.push_back(nats);
 }
 
 /// gap_moe - gap_attention and R_attention - R_moe over the seeds that both targets have.
@@ -78,9 +122,11 @@ void add_twins(std::vector<SeverityResult>& out, const StudyAnalysis& analysis) 
       common.cell = attention.cell;
       common.exploratory = attention.exploratory;
       const Masks masks = attention.positive_control ? Masks::matter : masks_in(analysis.concentration, attention.cell);
+      const std::size_t first = out.size();
+      add_shares(out, common, attention, moe, masks);
       add_scales(out, common, between_twins(attention, moe), attention.margin_nats, masks);
       if (attention.untreated || moe.untreated)
-        for (std::size_t row = out.size() - 2; row < out.size(); ++row) out[row].verdict = no_treatment;
+        for (std::size_t row = first; row < out.size(); ++row) out[row].verdict = no_treatment;
     }
   }
 }

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 
+#include "core/error.h"
 #include "core/numbers.h"
+#include "statistics/verdict.h"
 #include "studies/analysis/groups.h"
 
 namespace absorb {
@@ -88,6 +92,8 @@ std::string kind(const ContrastResult& contrast) {
 std::string quantity_label(const SeverityResult& severity) {
   if (severity.quantity == "gap") return "gap_moe - gap_attention";
   if (severity.quantity == "R") return "R_attention - R_moe";
+  if (severity.quantity == "S") return "S_attention - S_moe";
+  if (severity.quantity == "stable") return "V_stable_attention - V_stable_moe";
   return severity.quantity;
 }
 
@@ -110,6 +116,60 @@ std::string answer(const SeverityResult& severity) {
   return fmt::format("{} = {}{} ({}n = {})", quantity_label(severity), signed_number(severity.mean),
                      severity.unit == "nats" ? " nats per token" : "",
                      severity.ci95 ? fmt::format("95 % interval {}, ", from_to(*severity.ci95)) : "", severity.n);
+}
+
+namespace {
+
+/// "0.62", or why there is none.
+std::string share_of(const ContrastResult& contrast) {
+  return contrast.share.why_undefined.empty() ? number(contrast.share.value, 2) : "an undefined share";
+}
+
+bool decided(const std::string& verdict) {
+  return verdict == name(Verdict::different) || verdict == name(Verdict::equivalent) ||
+         verdict == name(Verdict::different_within_margin);
+}
+
+}  // namespace
+
+std::string absorbs(const SeverityResult& row, const ContrastResult& attention, const ContrastResult& moe) {
+  const std::string shares = fmt::format(
+      "of what a fixed router is worth to training, {} needs no content in "
+      "attention, against {} in MoE",
+      share_of(attention), share_of(moe));
+  const std::string interval = row.ci95 ? fmt::format("S_attention - S_moe = {}, 95 % interval {}, n = {}",
+                                                      signed_number(row.mean, 2), from_to(*row.ci95, 2), row.n)
+                                        : fmt::format("n = {}", row.n);
+  if (row.verdict == name(Verdict::equivalent))
+    return fmt::format("attention absorbs as much as MoE, within {:g}: {} ({})", row.margin, shares, interval);
+  if (decided(row.verdict))
+    return fmt::format("attention absorbs {} than MoE: {} ({})", row.mean > 0 ? "more" : "less", shares, interval);
+  if (!std::isfinite(row.mean))
+    return fmt::format("which target absorbs more can't be said: {}; {}", shares,
+                       attention.share.why_undefined.empty() ? moe.share.why_undefined : attention.share.why_undefined);
+  return fmt::format(
+      "which target absorbs more can't be said ({}): {} ({}); the smallest difference in S that this "
+      "study finds with 80 % power is {}",
+      row.verdict, shares, interval, number(row.smallest_found, 2));
+}
+
+std::vector<std::string> absorption_sentences(const StudyAnalysis& analysis) {
+  std::vector<std::string> sentences;
+  const auto side = [&](const SeverityResult& row, const char* target) {
+    return std::ranges::find_if(analysis.contrasts, [&](const ContrastResult& result) {
+      return result.target == target && result.name == row.contrast && result.cell == row.cell;
+    });
+  };
+  for (const SeverityResult& row : analysis.severity) {
+    if (row.quantity != "S") continue;
+    const auto attention = side(row, "attention"), moe = side(row, "moe");
+    check(attention != analysis.contrasts.end() && moe != analysis.contrasts.end(),
+          "[wording] S without its contrasts");
+    std::string sentence = absorbs(row, *attention, *moe);
+    sentence[0] = static_cast<char>(std::toupper(sentence[0]));
+    sentences.push_back(fmt::format("{} ({}).", sentence, with_cell(row.contrast, row.cell)));
+  }
+  return sentences;
 }
 
 std::string concentration_line(const Concentration& line) {

@@ -39,6 +39,11 @@ std::string kind(const ContrastResult& contrast);
 std::string quantity_label(const SeverityResult& severity);
 /// The answer of one contrast in one target as a sentence.
 std::string answer(const ContrastResult& contrast);
+/// The mission's sentence, without a full stop, of the row "S" between the twins: which target absorbs more, or what
+/// this study could have found.
+std::string absorbs(const SeverityResult& row, const ContrastResult& attention, const ContrastResult& moe);
+/// absorbs() of every such row, with a capital letter, the contrast and cell, and a full stop.
+std::vector<std::string> absorption_sentences(const StudyAnalysis& analysis);
 /// One row of the severity as a clause.
 std::string answer(const SeverityResult& severity);
 /// The concentration line of science.md section 2, trap 8.

@@ -10,7 +10,9 @@ RoutingSettings read_routing(const Settings& routing, const std::string& kind) {
   Settings common = routing;
   for (const char* other : {"attention", "moe"}) common.erase(other);
   if (routing.has(kind)) common.merge(routing.table(kind));
-  return read_settings<RoutingSettings>(common);
+  const RoutingSettings settings = read_settings<RoutingSettings>(common);
+  require_sense(settings);
+  return settings;
 }
 
 void require_no_strangers(const Settings& tables, const std::vector<std::string>& known) {
@@ -102,7 +104,11 @@ void erase_allowances(Json& resolved) {
   if (resolved.contains("data") && resolved["data"].value("text_field", Json()) == "text")
     resolved["data"].erase("text_field");
   if (!resolved.contains("routing")) return;
-  for (Json& kind : resolved["routing"]) kind.erase("allow_noncausal");
+  const Json now = write_settings(ChoiceSettings{});
+  for (Json& kind : resolved["routing"]) {
+    kind.erase("allow_noncausal");
+    if (kind.value("choose", Json()) == now) kind.erase("choose");
+  }
 }
 
 std::string identity(const RunSettings& run) {

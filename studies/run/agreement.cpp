@@ -27,6 +27,7 @@ void AgreementSums::add(const Routing& routing, const RouterInput& input, const 
   if (k == 0 || (task.attention() && k >= scores.size(-1))) return;
   Routing oracle;
   oracle.scores = materialised(input.native);
+  oracle.choice.reset();
   oracle.visible = task.visible;
   const auto* top = std::get_if<KeepTop>(&routing.keep);
   oracle.keep = top_k(dense(oracle.scores), k, task.visible, top != nullptr && top->self);

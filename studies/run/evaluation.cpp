@@ -87,6 +87,8 @@ RandomRoutes matched_random(const LiveRun& run, const Dataset& data, const std::
     RoutingSettings settings = settings_at(run, task);
     settings.losses.clear();
     settings.moments_of.clear();
+    settings.choose = {};  // one draw chooses; what weighs, where that is another router, stays
+    settings.weigh = {};
     settings.frozen = false;  // nothing trains here, but compensation may let the drawn router adapt
     random[site] = make_route(site, task, settings, drawn);
   }
@@ -97,11 +99,12 @@ RandomRoutes matched_random(const LiveRun& run, const Dataset& data, const std::
     if (found == random.end()) return;
     const Pass pass;
     from[site].add(found->second->score(input, pass), found->second->task().visible);
-    to[site].add(routing.scores, found->second->task().visible);
+    to[site].add(chosen_by(routing), found->second->task().visible);
   });
   Routes routes = run.routes();
   for (const auto& [site, route] : random)
-    routes.at[site] = std::make_shared<Route>(route->matched_to(from[site].moments(), to[site].moments()));
+    routes.at[site] = std::make_shared<Route>(
+        route->matched_to(from[site].moments(), to[site].moments()).weighed_as(*run.routes().at.at(site)));
   return {drawn, routes};
 }
 

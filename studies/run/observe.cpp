@@ -14,7 +14,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 void HealthSums::add(const Routing& routing, const RoutingTask& task) {
   at::NoGradGuard no_grad;
-  moments_.add(routing.scores, task.visible);
+  moments_.add(chosen_by(routing), task.visible);
   const Tensor scores = dense(routing.scores);
   const Tensor w = weights(routing, scores);
   const Tensor mask = visible_mask(routing.visible, w.size(-2), w.size(-1), w.device());
@@ -33,7 +33,8 @@ void HealthSums::add(const Routing& routing, const RoutingTask& task) {
   }
   if (const int64_t k = budget(routing); k > 0 && k < scores.size(-1)) {
     has_budget_ = true;
-    const Tensor hidden = mask.defined() ? scores.masked_fill(mask.logical_not(), -infinity) : scores;
+    const Tensor choosing = dense(chosen_by(routing));
+    const Tensor hidden = mask.defined() ? choosing.masked_fill(mask.logical_not(), -infinity) : choosing;
     const Tensor top = std::get<0>(hidden.topk(k + 1, -1));
     const Tensor gap = top.select(-1, k - 1) - top.select(-1, k);
     margin_ += gap.masked_select(gap.isfinite()).mean().item<double>();

@@ -109,6 +109,14 @@ void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
       require(std::find(arms.begin(), arms.end(), arm) != arms.end(),
               "{}: contrast \"{}\": its {} names no arm: \"{}\"; arms: {}", tables[i].where(key), c.name, key, arm,
               join(arms));
+    require(c.redrawn.empty() || (c.redrawn != "dense" && std::count(arms.begin(), arms.end(), c.redrawn) > 0),
+            "{}: contrast \"{}\": its redrawn arm names no routed arm: \"{}\"; arms: {}", tables[i].where("redrawn"),
+            c.name, c.redrawn, join(arms));
+    require(c.redrawn.empty() || (c.redrawn != c.treatment && c.redrawn != c.control),
+            "{}: contrast \"{}\" needs three arms: \"{}\" stands twice", tables[i].where("redrawn"), c.name, c.redrawn);
+    require(c.redrawn.empty() || c.deployment.empty(),
+            "{}: contrast \"{}\": the absorbed share is one of trained losses: leave `redrawn` or `deployment` out",
+            tables[i].where("redrawn"), c.name);
     require(c.treatment != c.control, "{}: contrast \"{}\" compares \"{}\" with itself", tables[i].where("control"),
             c.name, c.control);
     std::vector<std::string> deployments;

@@ -17,6 +17,9 @@ void fields(Fields& list, ContrastSpec& c) {
   list.field("positive_control", c.positive_control, "A planted effect: it may be decided with three seeds.");
   list.field("deployment", c.deployment,
              "The [[deployment]] under which both arms are evaluated; empty: as they were trained.");
+  list.field("redrawn", c.redrawn,
+             "The control once more with `routing.choose.redraw_every`, which no network can learn to live with: the "
+             "three arms give the absorbed share S.");
   list.field("margin_nats", c.margin_nats, {1e-9, 100}, "Differences within this margin count as a tie (TOST).");
 }
 

@@ -29,6 +29,7 @@ struct ContrastSpec {
   bool positive_control = false;  // planted: may decide with three seeds
   double margin_nats = 0.02;      // of the equivalence test
   std::string deployment;         // the [[deployment]] that both arms are evaluated under; empty: as they were trained
+  std::string redrawn;            // the control with its choice drawn anew: gives the absorbed share S; may be empty
 };
 void fields(Fields& list, ContrastSpec& contrast);
 

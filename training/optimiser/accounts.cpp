@@ -11,7 +11,8 @@ namespace {
 Tensor router_numbers(const Parameters& parameters) {
   std::vector<Tensor> parts;
   parameters.each_slice([&](const Slice& slice, int64_t begin, int64_t end) {
-    if (is_router(slice.component.part)) parts.push_back(parameters.flat().narrow(0, begin, end - begin));
+    if (is_router(slice.component.part) && !is_copy(slice))
+      parts.push_back(parameters.flat().narrow(0, begin, end - begin));
   });
   return parts.empty() ? at::empty({0}, parameters.flat().options()) : at::cat(parts);
 }

@@ -62,6 +62,15 @@ Json of_contrast(const ContrastResult& row) {
                       {"sd", value(row.swap_cost.sd)},
                       {"ci95", value(row.swap_cost.ci95)}};
   out["absorbed_fraction"] = of_fraction(row.absorbed);
+  out["smallest_found_nats"] = value(row.smallest_found);
+  if (row.redrawn.empty()) return out;
+  out["redrawn"] = row.redrawn;
+  out["stable"] = {{"n", row.stable.n},
+                   {"by_seed", values(row.stable_by_seed)},
+                   {"mean_nats", value(row.stable.mean)},
+                   {"sd", value(row.stable.sd)},
+                   {"ci95", value(row.stable.ci95)}};
+  out["absorbed_share"] = of_fraction(row.share);
   return out;
 }
 
@@ -79,6 +88,7 @@ Json of_severity(const SeverityResult& row) {
           {"ci95", value(row.ci95)},
           {"p_t", value(row.p_t)},
           {"tost", {{"margin", value(row.margin)}, {"p", value(row.p_tost)}}},
+          {"smallest_found", value(row.smallest_found)},
           {"verdict", row.verdict}};
 }
 

@@ -127,6 +127,14 @@ const std::vector<std::string> contrast_columns = {"treatment",
                                                    "absorbed_fraction_ci95_low",
                                                    "absorbed_fraction_ci95_high",
                                                    "absorbed_fraction_why_undefined",
+                                                   "smallest_found_nats",
+                                                   "stable_nats",
+                                                   "stable_ci95_low",
+                                                   "stable_ci95_high",
+                                                   "absorbed_share",
+                                                   "absorbed_share_ci95_low",
+                                                   "absorbed_share_ci95_high",
+                                                   "absorbed_share_why_undefined",
                                                    "verdict"};
 
 std::string contrasts_csv(const StudyAnalysis& analysis) {
@@ -145,7 +153,11 @@ std::string contrasts_csv(const StudyAnalysis& analysis) {
     add_interval(csv, row.swap_cost.ci95);
     csv.cell(row.absorbed.value);
     add_interval(csv, row.absorbed.ci);
-    csv.cell(row.absorbed.why_undefined).cell(row.verdict).end();
+    csv.cell(row.absorbed.why_undefined).cell(row.smallest_found).cell(row.stable.mean);
+    add_interval(csv, row.stable.ci95);
+    csv.cell(row.share.value);
+    add_interval(csv, row.share.ci);
+    csv.cell(row.share.why_undefined).cell(row.verdict).end();
   }
   return csv.text();
 }

@@ -41,6 +41,10 @@ std::string severity_items(const std::vector<SeverityResult>& rows) {
   std::string items;
   for (size_t first = 0, last = 0; first < rows.size(); first = last) {
     const SeverityResult& head = rows[first];
+    if (head.quantity == "S") {  // it has its sentence above
+      last = first + 1;
+      continue;
+    }
     const bool two_scales = head.quantity == "gap" && first + 1 < rows.size() && rows[first + 1].quantity == "R";
     last = first + (two_scales ? 2 : 1);
     std::string sentence = fmt::format("{}, {}: {}", head.contrast, with_cell(head.between, head.cell), answer(head));
@@ -52,6 +56,10 @@ std::string severity_items(const std::vector<SeverityResult>& rows) {
 
 std::string answers(const Material& material) {
   std::string items;
+  const std::vector<std::string> sentences = absorption_sentences(material.analysis);
+  std::size_t sentence = 0;
+  for (const SeverityResult& row : material.analysis.severity)
+    if (row.quantity == "S") items += answer_item(row.verdict, "severity in S", sentences[sentence++]);
   for (const ContrastResult& row : material.analysis.contrasts)
     items += answer_item(row.verdict, kind(row), answer(row));
   items += severity_items(material.analysis.severity);

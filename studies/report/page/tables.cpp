@@ -59,6 +59,26 @@ std::string fraction_table(const std::vector<ContrastResult>& contrasts) {
   return table.html();
 }
 
+std::string share_table(const std::vector<ContrastResult>& contrasts) {
+  Table table(
+      "Absorbed share: S = V_stable / (V_stable + V_content), all trained through. V_content = loss(control) - "
+      "loss(treatment) is what the router's content adds, V_stable = loss(redrawn) - loss(control) what co-adaptation "
+      "to "
+      "any fixed router gains. Intervals over seeds, 95 %: t for V, Fieller's for S, which is undefined unless the "
+      "interval of the sum lies above 0.");
+  table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("V_content");
+  table.column("95 %").column("V_stable").column("95 %").column("S [95 %]", words).column("Why undefined", words);
+  bool any = false;
+  for (const ContrastResult& row : contrasts) {
+    if (row.redrawn.empty()) continue;
+    any = true;
+    table.row({row.name, row.target, cell_label(row.cell), std::to_string(row.stable.n), signed_number(row.paired.mean),
+               bracketed(row.paired.ci95), signed_number(row.stable.mean), bracketed(row.stable.ci95),
+               fraction(row.share), row.share.why_undefined});
+  }
+  return any ? table.html() : "";
+}
+
 double density_or_nan(double value, const std::string& target) {
   return target == "dense" ? std::nan("") : value;
 }
@@ -82,22 +102,23 @@ std::string contrast_tables(const Material& material) {
 }
 
 std::string absorption_table(const Material& material) {
-  return fraction_table(material.analysis.contrasts);
+  return share_table(material.analysis.contrasts) + fraction_table(material.analysis.contrasts);
 }
 
 std::string severity_table(const Material& material) {
   Table table(
-      "Severity: the difference between targets, paired by seed, with its 95 % t interval. The gap and R are above 0 "
-      "where attention absorbs more, and get a verdict only where both say the same. R is compared by the delta "
-      "method; "
-      "its margin is 0.1. p values are not adjusted.");
+      "Severity: the difference between targets, paired by seed, with its 95 % t interval, above 0 where attention "
+      "absorbs more. S, the primary one, and V_stable are judged each by itself; the gap and R get a verdict only "
+      "where "
+      "both say the same. S and R are compared by the delta method, with a margin of 0.1. Found: the true difference "
+      "that this n and sd find with 80 % power. p values are not adjusted.");
   table.column("Between", words).column("Contrast", words).column("Cell", words).column("Quantity", words);
   table.column("Unit", words).column("n").column("Mean").column("sd").column("95 %").column("Verdict", words);
-  table.column("p, t").column("p, TOST");
+  table.column("p, t").column("p, TOST").column("Found");
   for (const SeverityResult& row : material.analysis.severity)
     table.row({row.between, row.contrast + (row.exploratory ? " (exploratory)" : ""), cell_label(row.cell),
                quantity_label(row), row.unit, std::to_string(row.n), signed_number(row.mean), number(row.sd),
-               bracketed(row.ci95), row.verdict, p_value(row.p_t), p_value(row.p_tost)});
+               bracketed(row.ci95), row.verdict, p_value(row.p_t), p_value(row.p_tost), number(row.smallest_found)});
   return table.html();
 }
 

@@ -87,6 +87,26 @@ std::string absorption(const Block& block) {
   return table.text(table_width) + notes;
 }
 
+std::string shares(const Block& block) {
+  if (block.front()->redrawn.empty()) return "";
+  TextTable table({{"target", left},
+                   {"cell", words},
+                   {"n", right},
+                   {"V_content", right},
+                   {"V_stable", right},
+                   {"95 % interval", left},
+                   {"S", left}});
+  std::string notes;
+  for (const ContrastResult* row : block) {
+    table.row({row->target, cell_label(row->cell), std::to_string(row->stable.n), signed_number(row->paired.mean),
+               signed_number(row->stable.mean), bracketed(row->stable.ci95), fraction(row->share)});
+    if (!row->share.why_undefined.empty())
+      notes +=
+          paragraph(fmt::format("S undefined ({}): {}", with_cell(row->target, row->cell), row->share.why_undefined));
+  }
+  return table.text(table_width) + notes;
+}
+
 std::string heading(const ContrastResult& contrast) {
   const std::string under = contrast.deployment.empty() ? "" : ", deployed " + contrast.deployment;
   return wrapped(fmt::format("{} = loss({}) - loss({}){}; {}{}, margin {:g} nats", contrast.name, contrast.control,
@@ -105,18 +125,22 @@ std::string contrasts(const StudyAnalysis& analysis) {
     Block block;
     for (const ContrastResult& row : analysis.contrasts)
       if (row.name == first.name) block.push_back(&row);
-    out += heading(first) + tests(block) + absorption(block);
+    out += heading(first) + tests(block) + shares(block) + absorption(block);
   }
   out += paragraph(
       "p_t: paired t test; p_flip: sign flips, least: the smallest it can be at this n; p_TOST: equivalence within the "
       "margin; Holm: adjusted over the primary contrasts. Swap cost: nats that the treatment's weights lose under a "
-      "matched random router. R = 1 - gap / swap cost, with Fieller's interval.");
+      "matched random router. R = 1 - gap / swap cost, with Fieller's interval. S = V_stable / (V_stable + V_content): "
+      "of what a fixed router is worth to training, the share that needs no content; V_content is the gap, V_stable = "
+      "loss(redrawn) - loss(control).");
   return out;
 }
 
 std::string severity(const StudyAnalysis& analysis) {
   if (analysis.severity.empty()) return "";
-  std::string out = "\nSEVERITY: gap and R are above 0 where attention absorbs more; paired by seed, p not adjusted\n";
+  std::string out =
+      "\nSEVERITY: above 0 where attention absorbs more; paired by seed, p not adjusted; found: what 80 % power "
+      "finds\n";
   for (size_t first = 0, last = 0; first < analysis.severity.size(); first = last) {
     const SeverityResult& head = analysis.severity[first];
     TextTable table({{"quantity", words},
@@ -126,18 +150,20 @@ std::string severity(const StudyAnalysis& analysis) {
                      {"95 % interval", left},
                      {"p_t", right},
                      {"p_TOST", right},
+                     {"found", right},
                      {"verdict", words}});
     for (; last < analysis.severity.size(); ++last) {
       const SeverityResult& row = analysis.severity[last];
       if (row.between != head.between || row.contrast != head.contrast || row.cell != head.cell) break;
       table.row({quantity_label(row), row.unit, std::to_string(row.n), signed_number(row.mean), bracketed(row.ci95),
-                 p_value(row.p_t), p_value(row.p_tost), row.verdict});
+                 p_value(row.p_t), p_value(row.p_tost), number(row.smallest_found), row.verdict});
     }
     out += wrapped(fmt::format("{}, {}{}", head.contrast, with_cell(head.between, head.cell),
                                head.exploratory ? " (exploratory)" : ""),
                    table_width, " ", " ") +
            table.text(table_width);
   }
+  for (const std::string& sentence : absorption_sentences(analysis)) out += paragraph(sentence);
   return out;
 }
 
