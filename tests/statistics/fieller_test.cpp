@@ -147,5 +147,66 @@ TEST(StatisticsFraction, CoverageOfADifferenceBetweenTargets) {
   }
 }
 
+// Element i of both from seed i: stable part and content of what routing is worth.
+struct Parts {
+  std::vector<double> stable, content;
+};
+
+// The three arms' losses share a seed's own; V_stable and V_content share the frozen arm's, with opposite signs.
+Parts simulate_parts(Random& random, int64_t n, double stable, double content, double sd) {
+  Parts parts;
+  for (int64_t seed = 0; seed < n; ++seed) {
+    const double learned = sd * random.gauss(), frozen = sd * random.gauss(), redrawn = sd * random.gauss();
+    parts.stable.push_back(stable + redrawn - frozen);
+    parts.content.push_back(content + frozen - learned);
+  }
+  return parts;
+}
+
+TEST(StatisticsShare, IsStableOverTheSumAndUndefinedWithinNoise) {
+  const std::vector<double> stable{0.1, 0.2, 0.3}, content{0.3, 0.5, 0.4}, nothing{0.1, -0.1, 0.05};
+  const Ratio share = absorbed_share(stable, content);
+  EXPECT_DOUBLE_EQ(share.value, 0.2 / 0.6);
+  ASSERT_TRUE(share.ci);
+  const std::vector<double> by_seed = absorbed_share_by_seed(stable, content);
+  EXPECT_NEAR(summarize(by_seed).mean, share.value, 1e-15);
+  const Ratio none = absorbed_share(nothing, nothing);
+  EXPECT_NE(none.why_undefined.find("what routing is worth to training is within its noise"), std::string::npos);
+  EXPECT_TRUE(std::isnan(none.value));
+  EXPECT_TRUE(absorbed_share_by_seed(nothing, nothing).empty());
+}
+
+// 10,000 studies each; the interval covers the true share in 95 % of those in which it is given.
+TEST(StatisticsShare, FiellersIntervalCovers) {
+  for (const int64_t n : {3, 5, 10})
+    for (const double truth : {0.03, 0.5, 0.95}) {
+      int64_t given = 0, covered = 0;
+      Random random(stream_key(static_cast<uint64_t>(n), fmt::format("share {}", truth)));
+      for (int study = 0; study < simulated_studies; ++study) {
+        const Parts parts = simulate_parts(random, n, truth, 1 - truth, 0.05);
+        const Ratio share = absorbed_share(parts.stable, parts.content);
+        if (!share.ci) continue;
+        ++given;
+        covered += share.ci->contains(truth) ? 1 : 0;
+      }
+      EXPECT_GT(given, simulated_studies * 9 / 10);
+      EXPECT_NEAR(static_cast<double>(covered) / static_cast<double>(given), 0.95, monte_carlo_error(0.95))
+          << n << ' ' << truth;
+    }
+}
+
+// Equal shares in both targets, from very different sums: the t test on the delta method's numbers rejects in 5 %.
+TEST(StatisticsShare, TestOfEqualSharesHasItsSize) {
+  for (const int64_t n : {3, 5, 10}) {
+    const double rejected = simulated_share(static_cast<uint64_t>(40 + n), [n](Random& random) {
+      const Parts a = simulate_parts(random, n, 0.06, 0.04, 0.004), b = simulate_parts(random, n, 0.6, 0.4, 0.03);
+      const auto one = absorbed_share_by_seed(a.stable, a.content), other = absorbed_share_by_seed(b.stable, b.content);
+      return !one.empty() && !other.empty() && paired(differences(one, other)).p_t < 0.05;
+    });
+    // The delta method is of first order: a tenth above the nominal size is allowed besides the Monte-Carlo error.
+    EXPECT_NEAR(rejected, 0.05, 0.005 + monte_carlo_error(0.05)) << n;
+  }
+}
+
 }  // namespace
 }  // namespace absorb

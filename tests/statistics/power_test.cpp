@@ -120,5 +120,16 @@ TEST(StatisticsPower, ThePromisedPowerIsMet) {
     }
 }
 
+TEST(StatisticsPower, SmallestFoundIsWhatEightyPercentFind) {
+  for (const int64_t n : {3, 5, 10, 50}) {
+    const double found = smallest_found(0.02, n);
+    EXPECT_NEAR(t_power({0.02, found}, n), 0.8, 1e-9) << n;
+  }
+  // An integral over the sd of five normal numbers (midpoint rule in Python, 200,000 points): 1.681997.
+  EXPECT_NEAR(smallest_found(1, 5), 1.681997, 2e-6);
+  EXPECT_TRUE(std::isnan(smallest_found(0.02, 1)));
+  EXPECT_TRUE(std::isnan(smallest_found(0, 5)));
+}
+
 }  // namespace
 }  // namespace absorb
