@@ -84,6 +84,8 @@ void fields(Fields& list, RoutingSettings& s) {
   list.field("frozen", s.frozen, "The router keeps its initial draw; gradients still pass through it to its input.");
   list.field("draw", s.draw, {0, 1 << 20},
              "Which random draw the router's initial weights are: arms that differ in it alone are A/A.");
+  list.field("swap_draws", s.swap_draws, {1, 1000},
+             "Matched random draws that stand in for the trained router after training; a swap costs their mean.");
   list.field("detach_input", s.detach_input, "The router sees its input without a gradient path back into it.");
   list.field("temperature", s.temperature, {1e-6, 1e6}, "Scores are divided by it.");
   list.field("noise", s.noise, {0, 1e6}, "Standard deviation of Gaussian noise added to scores in training.");

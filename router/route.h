@@ -25,6 +25,7 @@ void fields(Fields& list, ChoiceSettings& settings);
 struct RoutingSettings {
   Typed router, selection, weigh;
   ChoiceSettings choose;
+  int64_t swap_draws = 8;
   std::map<std::string, Typed> losses;
   bool frozen = false;
   int64_t draw = 0;

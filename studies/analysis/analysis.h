@@ -35,6 +35,11 @@ struct ContrastResult {
   /// fraction R = 1 - gap / swap cost.
   Paired swap_cost;
   Ratio absorbed;
+  /// Lock-in: the control's own swap cost, another draw in place of its own. Content cost: the treatment's minus it, by
+  /// seed. R_net = 1 - gap / content cost. All of these, and S, exist only where `twin`.
+  Paired lock_in, content_cost;
+  Ratio net;
+  bool twin = false;  // the control is the treatment with its routers frozen at a random draw, and nothing else
   /// The absorbed share S (docs/science.md section 4): what any fixed router is worth, loss(redrawn) - loss(control),
   /// as a share of that and the gap. Over the seeds that all three arms have; `stable` is NaN elsewhere.
   std::string redrawn;

@@ -66,19 +66,64 @@ std::optional<Interval> over_documents(const Pairs& pairs) {
   return by_seed.empty() ? std::nullopt : document_interval(by_seed, tokens).ci95;
 }
 
-void add_absorption(ContrastResult& result, const Runs& treatment) {
-  result.swap_costs = values_of(treatment, [](const RunRecord& run) { return deployment_cost(run, "swap"); });
-  std::vector<double> gap, cost;
+constexpr const char* no_twin = "the control isn't the treatment's random twin";
+
+/// Swap costs of both arms, R and R_net; over the seeds for which they were evaluated.
+void add_absorption(ContrastResult& result, const Pairs& pairs) {
+  const auto cost_of = [](const RunRecord& run) { return deployment_cost(run, "swap"); };
+  result.swap_costs = values_of(pairs.treatment, cost_of);
+  const std::vector<double> locked = values_of(pairs.control, cost_of);
+  std::vector<double> gap, cost, net_gap, lock_in, content;
   for (size_t i = 0; i < result.swap_costs.size(); ++i) {
     if (std::isnan(result.swap_costs[i])) continue;
     gap.push_back(result.differences[i]);
     cost.push_back(result.swap_costs[i]);
+    if (!result.twin || std::isnan(locked[i])) continue;
+    net_gap.push_back(result.differences[i]);
+    lock_in.push_back(locked[i]);
+    content.push_back(result.swap_costs[i] - locked[i]);
   }
   result.swap_cost = paired(cost);
-  if (cost.empty())
-    result.absorbed = {nan, std::nullopt, "no swap was evaluated"};
-  else
-    result.absorbed = absorbed_fraction(gap, cost);
+  result.lock_in = paired(lock_in);
+  result.content_cost = paired(content);
+  result.absorbed = result.net = {nan, std::nullopt, result.twin ? "no swap was evaluated" : no_twin};
+  if (result.twin && !cost.empty()) result.absorbed = absorbed_fraction(gap, cost);
+  if (!content.empty()) result.net = absorbed_fraction(net_gap, content);
+}
+
+/// What an arm says, without the words in which twins may differ.
+Json without_freezing(const Json& overrides) {
+  Json out = Json::object();
+  for (const auto& [key, value] : overrides.items()) {
+    if (key == "frozen" || key == "losses" || key == "draw" || key == "detach_input") continue;
+    if (value.is_object()) {
+      if (const Json inner = without_freezing(value); !inner.empty()) out[key] = inner;
+    } else {
+      out[key] = value;
+    }
+  }
+  return out;
+}
+
+/// Whether routing.frozen is true for a kind of routing ("attention", "moe").
+bool is_frozen(const Settings& overrides, const std::string& kind) {
+  const Json routing = overrides.value().value("routing", Json::object());
+  return routing.value(kind, Json::object()).value("frozen", routing.value("frozen", false));
+}
+
+bool is_twin(const Study& study, const std::string& treatment, const std::string& control, const std::string& target) {
+  const auto arm = [&](const std::string& name) {
+    return std::ranges::find_if(study.arms, [&](const ArmSpec& each) { return each.name == name; });
+  };
+  const auto one = arm(treatment), other = arm(control);
+  if (one == study.arms.end() || other == study.arms.end()) return false;  // dense
+  if (one->from != other->from ||
+      without_freezing(one->overrides.value()) != without_freezing(other->overrides.value()))
+    return false;
+  for (const char* kind : {"attention", "moe"})
+    if ((target == kind || target == "both") && (is_frozen(one->overrides, kind) || !is_frozen(other->overrides, kind)))
+      return false;
+  return true;
 }
 
 /// V_stable and S, where the contrast names a redrawn arm.
@@ -114,11 +159,7 @@ const RunGroup* arm_at(const std::vector<RunGroup>& groups, const std::string& a
   return dense != nullptr ? dense : find_group(groups, arm, "dense", {});
 }
 
-ContrastResult one_contrast(const ContrastSpec& spec, const RunGroup& place, const RunGroup& treatment,
-                            const RunGroup& control, const RunGroup* redrawn) {
-  const Pairs pairs = pair_by_seed(treatment, control, spec.deployment);
-  const auto loss = [&](const RunRecord& run) { return loss_under(run, spec.deployment); };
-  const std::vector<double> with = values_of(pairs.treatment, loss), without = values_of(pairs.control, loss);
+ContrastResult blank(const ContrastSpec& spec, const RunGroup& place) {
   ContrastResult result;
   result.name = spec.name;
   result.target = place.target;
@@ -128,29 +169,40 @@ ContrastResult one_contrast(const ContrastSpec& spec, const RunGroup& place, con
   result.deployment = spec.deployment;
   result.primary = spec.primary;
   result.positive_control = spec.positive_control;
+  result.margin_nats = spec.margin_nats;
+  result.holm_p = result.holm_p_tost = nan;
+  return result;
+}
+
+ContrastResult one_contrast(const Study& study, const ContrastSpec& spec, const RunGroup& place,
+                            const RunGroup& treatment, const RunGroup& control, const RunGroup* redrawn) {
+  const Pairs pairs = pair_by_seed(treatment, control, spec.deployment);
+  const auto loss = [&](const RunRecord& run) { return loss_under(run, spec.deployment); };
+  const std::vector<double> with = values_of(pairs.treatment, loss), without = values_of(pairs.control, loss);
+  ContrastResult result = blank(spec, place);
   for (const RunRecord* run : pairs.treatment) result.seeds.push_back(run->seed);
   result.differences = differences(without, with);
   result.paired = paired(result.differences);
-  result.margin_nats = spec.margin_nats;
   result.p_tost = spec.margin_nats > 0 ? tost(result.differences, spec.margin_nats).p : nan;
-  result.holm_p = result.holm_p_tost = nan;
   result.variance_ratio = variance_ratio(with, without);
   result.smallest_found = smallest_found(result.paired.sd, result.paired.n);
   if (!spec.deployment.empty()) {  // a swap costs something against the native loss alone
     result.swap_costs.assign(result.differences.size(), nan);
     result.swap_cost = paired({});
-    result.absorbed = result.share = {nan, std::nullopt, "the losses are those of a deployment"};
+    result.absorbed = result.net = result.share = {nan, std::nullopt, "the losses are those of a deployment"};
+    result.lock_in = result.content_cost = paired({});
     result.stable_by_seed.assign(result.differences.size(), nan);
     result.stable = paired({});
     return result;
   }
+  result.twin = is_twin(study, spec.treatment, spec.control, place.target);
   result.redrawn = spec.redrawn;
   add_share(result, pairs, redrawn);
   result.ci95_documents = over_documents(pairs);
-  add_absorption(result, pairs.treatment);
+  add_absorption(result, pairs);
   result.untreated =
       std::ranges::any_of(pairs.treatment, [](const RunRecord* run) { return never_had_gradient(*run); });
-  if (result.untreated) result.absorbed = result.share = {nan, std::nullopt, why_untreated};
+  if (result.untreated) result.absorbed = result.net = result.share = {nan, std::nullopt, why_untreated};
   return result;
 }
 
@@ -211,7 +263,7 @@ std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector
       const RunGroup* control = arm_at(groups, spec.control, *place);
       if (treatment == nullptr || control == nullptr) continue;
       const RunGroup* redrawn = spec.redrawn.empty() ? nullptr : arm_at(groups, spec.redrawn, *place);
-      results.push_back(one_contrast(spec, *place, *treatment, *control, redrawn));
+      results.push_back(one_contrast(study, spec, *place, *treatment, *control, redrawn));
       results.back().exploratory = std::find(locked.begin(), locked.end(), spec.name) == locked.end();
     }
   }

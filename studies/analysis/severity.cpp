@@ -115,7 +115,9 @@ void add_twins(std::vector<SeverityResult>& out, const StudyAnalysis& analysis) 
   for (const ContrastResult& attention : analysis.contrasts) {
     if (attention.target != "attention") continue;
     for (const ContrastResult& moe : analysis.contrasts) {
-      if (moe.target != "moe" || moe.name != attention.name || moe.cell != attention.cell) continue;
+      if (!attention.twin || !moe.twin || moe.target != "moe" || moe.name != attention.name ||
+          moe.cell != attention.cell)
+        continue;
       SeverityResult common;
       common.between = "attention - moe";
       common.contrast = attention.name;

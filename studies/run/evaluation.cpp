@@ -2,10 +2,12 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/error.h"
 #include "core/numbers.h"
+#include "statistics/summary.h"
 
 namespace absorb {
 namespace {
@@ -44,11 +46,22 @@ Routes swapped_at(const LiveRun& run, const Routes& random, bool attention) {
 void deploy_swaps(const LiveRun& run, const Dataset& data, DeploymentResults& results) {
   const std::vector<Site> sites = swappable_sites(run);
   if (sites.empty()) return;
-  const Routes random = matched_random(run, data, sites, 0).routes;
-  results.losses["swap"] = loss_of(run, data, random);
-  if (run.settings().target != "both") return;
-  results.losses["swap_attention"] = loss_of(run, data, swapped_at(run, random, true));
-  results.losses["swap_moe"] = loss_of(run, data, swapped_at(run, random, false));
+  const Target target = target_named(run.settings().target);
+  const int64_t draws = std::max(target.attention ? run.settings().attention.swap_draws : 0,
+                                 target.moe ? run.settings().moe.swap_draws : 0);
+  std::map<std::string, std::vector<double>> losses;
+  for (int64_t draw = 0; draw < draws; ++draw) {
+    const Routes random = matched_random(run, data, sites, static_cast<uint64_t>(draw)).routes;
+    losses["swap"].push_back(loss_of(run, data, random));
+    if (run.settings().target != "both") continue;
+    losses["swap_attention"].push_back(loss_of(run, data, swapped_at(run, random, true)));
+    losses["swap_moe"].push_back(loss_of(run, data, swapped_at(run, random, false)));
+  }
+  for (const auto& [swap, by_draw] : losses) {
+    const Summary summary = summarize(by_draw);
+    results.losses[swap] = summary.mean;
+    results.swap_sd[swap] = summary.sd;
+  }
 }
 
 void deploy_dense(const LiveRun& run, const Dataset& data, int64_t top_k, DeploymentResults& results) {

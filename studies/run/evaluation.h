@@ -10,7 +10,8 @@ namespace absorb {
 /// Everything that is read off a trained run on valid text.
 struct DeploymentResults {
   Evaluation native;
-  std::map<std::string, double> losses;  // by deployment, "native" among them
+  std::map<std::string, double> losses;   // by deployment, "native" among them
+  std::map<std::string, double> swap_sd;  // of those of the swaps over their draws
   std::vector<SiteHealth> health;
   Moments moments;  // of the run's own scores, by site
   double mass_top_k, mass_uniform;

@@ -162,6 +162,7 @@ class Run {
     result.bits_per_byte = bytes > 0 ? deployed.native.loss / std::log(2.0) / bytes : nan;
     result.val_tokens = deployed.native.tokens;
     result.evaluations = deployed.losses;
+    result.swap_sd = deployed.swap_sd;
     result.top_k = k;
     result.mass_top_k = deployed.mass_top_k;
     result.mass_uniform = deployed.mass_uniform;

@@ -30,6 +30,9 @@ void fields(RecordFields& list, ResultRecord& result) {
   list.field("test_loss", result.test_loss, "Loss on the test text; null where there is none.");
   list.field("val_tokens", result.val_tokens, About("Tokens of the valid text.").unpublished());
   list.field("evaluations", result.evaluations, "Valid loss under each routing that comes with every run.");
+  list.field(
+      "swap_sd", result.swap_sd,
+      About("Standard deviation of each swap's loss over its draws; absent before absorb made several.").optional());
   nested(list, "parameters", result.parameters, "How many there are, by what is counted.");
   list.field("flops_per_token", result.flops_per_token, "Operations of a forward pass that are active.");
   list.field("router_displacement", result.router_displacement,

@@ -30,6 +30,7 @@ struct ResultRecord {
   /// Valid loss by deployment: "native"; routed arms "swap" (all routers replaced by matched random draws), in target
   /// both also "swap_attention" and "swap_moe"; the dense arm "oracle_top_k" and "random_top_k".
   std::map<std::string, double> evaluations;
+  std::map<std::string, double> swap_sd;    // by swap: over its draws (routing.swap_draws), nested in this run
   double mass_top_k = 0, mass_uniform = 0;  // dense arm: attention mass in the top k (queries t >= k); NaN otherwise
   int64_t top_k = 0;
   std::vector<SiteHealth> health;

@@ -62,6 +62,11 @@ Json of_contrast(const ContrastResult& row) {
                       {"sd", value(row.swap_cost.sd)},
                       {"ci95", value(row.swap_cost.ci95)}};
   out["absorbed_fraction"] = of_fraction(row.absorbed);
+  out["random_twin"] = row.twin;
+  out["lock_in"] = {{"n", row.lock_in.n}, {"mean_nats", value(row.lock_in.mean)}, {"ci95", value(row.lock_in.ci95)}};
+  out["content_cost"] = {
+      {"n", row.content_cost.n}, {"mean_nats", value(row.content_cost.mean)}, {"ci95", value(row.content_cost.ci95)}};
+  out["absorbed_net"] = of_fraction(row.net);
   out["smallest_found_nats"] = value(row.smallest_found);
   if (row.redrawn.empty()) return out;
   out["redrawn"] = row.redrawn;

@@ -127,6 +127,11 @@ const std::vector<std::string> contrast_columns = {"treatment",
                                                    "absorbed_fraction_ci95_low",
                                                    "absorbed_fraction_ci95_high",
                                                    "absorbed_fraction_why_undefined",
+                                                   "lock_in_nats",
+                                                   "content_cost_nats",
+                                                   "absorbed_net",
+                                                   "absorbed_net_ci95_low",
+                                                   "absorbed_net_ci95_high",
                                                    "smallest_found_nats",
                                                    "stable_nats",
                                                    "stable_ci95_low",
@@ -153,7 +158,9 @@ std::string contrasts_csv(const StudyAnalysis& analysis) {
     add_interval(csv, row.swap_cost.ci95);
     csv.cell(row.absorbed.value);
     add_interval(csv, row.absorbed.ci);
-    csv.cell(row.absorbed.why_undefined).cell(row.smallest_found).cell(row.stable.mean);
+    csv.cell(row.absorbed.why_undefined).cell(row.lock_in.mean).cell(row.content_cost.mean).cell(row.net.value);
+    add_interval(csv, row.net.ci);
+    csv.cell(row.smallest_found).cell(row.stable.mean);
     add_interval(csv, row.stable.ci95);
     csv.cell(row.share.value);
     add_interval(csv, row.share.ci);

@@ -19,13 +19,15 @@ std::string gap_table(const std::vector<ContrastResult>& contrasts) {
   Table table(
       "Gaps: loss(control) - loss(treatment) in nats per token over n paired seeds, above 0 where the treatment is "
       "better. Intervals are 95 %: t over seeds and, beside it, over seeds and documents (crossed). Variance ratio: of "
-      "the losses over seeds, treatment over control.");
+      "the losses over seeds, treatment over control. Found: the true gap that this n and sd find with 80 % power.");
   table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("Gap").column("sd");
-  table.column("95 %, seeds").column("Verdict", words).column("95 %, documents too").column("Variance ratio");
+  table.column("95 %, seeds").column("Verdict", words).column("Found").column("95 %, documents too");
+  table.column("Variance ratio");
   for (const ContrastResult& row : contrasts)
     table.row({what(row), row.target, cell_label(row.cell), std::to_string(row.paired.n),
                signed_number(row.paired.mean), number(row.paired.sd), bracketed(row.paired.ci95), row.verdict,
-               row.ci95_documents ? bracketed(row.ci95_documents) : "", number(row.variance_ratio, 2)});
+               number(row.smallest_found), row.ci95_documents ? bracketed(row.ci95_documents) : "",
+               number(row.variance_ratio, 2)});
   return table.html();
 }
 
@@ -47,15 +49,19 @@ std::string test_table(const std::vector<ContrastResult>& contrasts) {
 std::string fraction_table(const std::vector<ContrastResult>& contrasts) {
   Table table(
       "Absorbed fraction: R = 1 - gap / swap cost. The swap cost, in nats per token, is what the treatment's weights "
-      "lose "
-      "under a matched random router; its interval is 95 % t over seeds, that of R is Fieller's. R is undefined unless "
-      "the interval of the swap cost lies above 0.");
+      "lose under a matched random router (mean of several draws); its interval is 95 % t over seeds. Lock-in is the "
+      "same "
+      "of the control, content cost the difference, and R_net = 1 - gap / content cost. Intervals of R and R_net are "
+      "Fieller's; both are undefined unless the interval of the denominator lies above 0, and exist only where the "
+      "control is the treatment's random twin.");
   table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("Gap");
-  table.column("Swap cost").column("95 %").column("R [95 %]", words).column("Why undefined", words);
+  table.column("Swap cost").column("95 %").column("R [95 %]", words).column("Lock-in").column("Content cost");
+  table.column("95 %").column("R_net [95 %]", words).column("Why undefined", words);
   for (const ContrastResult& row : contrasts)
     table.row({row.name, row.target, cell_label(row.cell), std::to_string(row.swap_cost.n),
                signed_number(row.paired.mean), number(row.swap_cost.mean), bracketed(row.swap_cost.ci95),
-               fraction(row.absorbed), row.absorbed.why_undefined});
+               fraction(row.absorbed), number(row.lock_in.mean), signed_number(row.content_cost.mean),
+               bracketed(row.content_cost.ci95), fraction(row.net), row.absorbed.why_undefined});
   return table.html();
 }
 

@@ -73,13 +73,15 @@ std::string absorption(const Block& block) {
   TextTable table({{"target", left},
                    {"cell", words},
                    {"swap cost", right},
-                   {"95 % interval", left},
+                   {"lock-in", right},
                    {"R", left},
+                   {"R_net", left},
+                   {"found", right},
                    {"verdict", words}});
   std::string notes;
   for (const ContrastResult* row : block) {
-    table.row({row->target, cell_label(row->cell), number(row->swap_cost.mean), bracketed(row->swap_cost.ci95),
-               fraction(row->absorbed), row->verdict});
+    table.row({row->target, cell_label(row->cell), number(row->swap_cost.mean), number(row->lock_in.mean),
+               fraction(row->absorbed), fraction(row->net), number(row->smallest_found), row->verdict});
     if (!row->absorbed.why_undefined.empty())
       notes += paragraph(
           fmt::format("R undefined ({}): {}", with_cell(row->target, row->cell), row->absorbed.why_undefined));
@@ -130,7 +132,10 @@ std::string contrasts(const StudyAnalysis& analysis) {
   out += paragraph(
       "p_t: paired t test; p_flip: sign flips, least: the smallest it can be at this n; p_TOST: equivalence within the "
       "margin; Holm: adjusted over the primary contrasts. Swap cost: nats that the treatment's weights lose under a "
-      "matched random router. R = 1 - gap / swap cost, with Fieller's interval. S = V_stable / (V_stable + V_content): "
+      "matched random router, lock-in: the control's. R = 1 - gap / swap cost, R_net = 1 - gap / (swap cost - "
+      "lock-in), "
+      "with Fieller's intervals; found: the true gap that this n and sd find with 80 % power. S = V_stable / (V_stable "
+      "+ V_content): "
       "of what a fixed router is worth to training, the share that needs no content; V_content is the gap, V_stable = "
       "loss(redrawn) - loss(control).");
   return out;
