@@ -68,7 +68,7 @@ Concentration concentrate(const RunGroup& dense) {
 }  // namespace
 
 StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked,
-                      const std::optional<TwoByTwo>& both) {
+                      const std::optional<TwoByTwo>& both, const std::vector<std::string>& locked_claims) {
   const std::vector<RunGroup> groups = group_runs(study, records);
   StudyAnalysis analysis;
   for (const RunGroup& group : groups) {
@@ -79,6 +79,7 @@ StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records,
   analysis.deployments = summarise_deployments(groups);
   analysis.doses = make_doses(study, groups, analysis.contrasts);
   analysis.severity = make_severity(study, groups, analysis, both);
+  analysis.claims = make_claims(study, analysis, locked_claims);
   return analysis;
 }
 

@@ -71,6 +71,17 @@ struct SeverityResult {
   std::string verdict;
 };
 
+/// A claim and what the row it names says of it. The value and its interval are in the quantity's own unit.
+struct ClaimResult {
+  ClaimSpec claim;
+  int64_t n = 0;
+  double value = 0;
+  std::optional<Interval> ci95;
+  double smallest_found = 0;  // the true distance that this n and sd find with 80 % power; NaN where there is no sd
+  std::string verdict;        // "supported", "contradicted", "undecided", "undecided (n)", or why there is no row
+  bool exploratory = false;   // stated after the first step
+};
+
 struct ArmSummary {
   std::string arm, target;
   std::map<std::string, std::string> cell;
@@ -122,6 +133,7 @@ struct StudyAnalysis {
   std::vector<ArmSummary> arms;
   std::vector<ContrastResult> contrasts;
   std::vector<SeverityResult> severity;
+  std::vector<ClaimResult> claims;
   std::vector<Concentration> concentration;
   std::vector<DeploymentSummary> deployments;
   std::vector<DoseResult> doses;
@@ -130,9 +142,10 @@ struct StudyAnalysis {
 /// What a tie between two absorbed fractions means (docs/science.md section 6).
 inline constexpr double margin_of_fraction = 0.1;
 
-/// `locked`: names of the contrasts in analysis.lock. `both`: the arms of the 2 x 2, where the study has one. Runs that
-/// are not done count as absent; seeds are paired by intersection.
+/// `locked`, `locked_claims`: names of the contrasts and sentences of the claims in analysis.lock. `both`: the arms of
+/// the 2 x 2, where the study has one. Runs that are not done count as absent; seeds are paired by intersection.
 StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked,
-                      const std::optional<TwoByTwo>& both = std::nullopt);
+                      const std::optional<TwoByTwo>& both = std::nullopt,
+                      const std::vector<std::string>& locked_claims = {});
 
 }  // namespace absorb

@@ -22,6 +22,9 @@ std::vector<DeploymentSummary> summarise_deployments(const std::vector<RunGroup>
 /// Slopes along every axis whose cells can be put in order: for contrasts that stand in at least two of its cells.
 std::vector<DoseResult> make_doses(const Study& study, const std::vector<RunGroup>& groups,
                                    const std::vector<ContrastResult>& contrasts);
+/// Every claim, by the row that it names.
+std::vector<ClaimResult> make_claims(const Study& study, const StudyAnalysis& analysis,
+                                     const std::vector<std::string>& locked);
 /// Between the twins, and within target both.
 std::vector<SeverityResult> make_severity(const Study& study, const std::vector<RunGroup>& groups,
                                           const StudyAnalysis& analysis, const std::optional<TwoByTwo>& both);

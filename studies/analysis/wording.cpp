@@ -111,6 +111,22 @@ std::string answer(const ContrastResult& contrast) {
                      interval, contrast.paired.n, because(contrast));
 }
 
+std::string grounds(const ClaimResult& result) {
+  const ClaimSpec& c = result.claim;
+  std::string side = c.direction == "tie" ? fmt::format("within {:g} of {:g}", c.margin, c.than)
+                                          : fmt::format("{} {:g}", c.direction, c.than);
+  std::string out =
+      fmt::format("{} of \"{}\", {}, has to lie {}", c.quantity, c.contrast, with_cell(c.where, {}), side);
+  if (!c.cell.empty()) out += ", at " + c.cell;
+  if (!std::isfinite(result.value)) return out;
+  out += fmt::format(": {}{}, n = {}", signed_number(result.value, 3),
+                     result.ci95 ? ", 95 % interval " + from_to(*result.ci95, 3) : "", result.n);
+  if (result.verdict.starts_with("undecided") && std::isfinite(result.smallest_found))
+    out += fmt::format("; the smallest distance that this study finds with 80 % power is {}",
+                       number(result.smallest_found, 3));
+  return out;
+}
+
 std::string answer(const SeverityResult& severity) {
   if (!std::isfinite(severity.mean)) return quantity_label(severity) + " is undefined";
   return fmt::format("{} = {}{} ({}n = {})", quantity_label(severity), signed_number(severity.mean),

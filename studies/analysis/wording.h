@@ -44,6 +44,8 @@ std::string answer(const ContrastResult& contrast);
 std::string absorbs(const SeverityResult& row, const ContrastResult& attention, const ContrastResult& moe);
 /// absorbs() of every such row, with a capital letter, the contrast and cell, and a full stop.
 std::vector<std::string> absorption_sentences(const StudyAnalysis& analysis);
+/// "S of severity in \"absorbed share\" above 0: -0.84, 95 % interval ...", what decides a claim.
+std::string grounds(const ClaimResult& claim);
 /// One row of the severity as a clause.
 std::string answer(const SeverityResult& severity);
 /// The concentration line of science.md section 2, trap 8.

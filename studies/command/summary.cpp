@@ -34,6 +34,7 @@ Settings whole_study(const Study& study) {
   for (const AxisSpec& axis : study.axes)
     whole["axis"].push_back({{"key", axis.key}, {"values", axis.values}, {"labels", axis.labels}});
   for (const ContrastSpec& contrast : study.contrasts) whole["contrast"].push_back(write_settings(contrast));
+  for (const ClaimSpec& claim : study.claims) whole["claim"].push_back(write_settings(claim));
   for (const DeploymentSpec& deployment : study.deployments) {
     Json table = write_settings(deployment);
     if (!deployment.routing.value().empty()) table["routing"] = deployment.routing.value();
@@ -128,7 +129,8 @@ void ask(CompensationResults& results) {
 StudyReport written(const Path& folder, const std::string& arm) {
   const PlanRecord plan = planned_in(folder);
   StudyReport all{study_in(folder), plan.methods, read_records(folder, plan), {}, {}};
-  all.analysis = analyse(all.study, all.records, locked_contrasts(folder), plan.square());
+  const Locked locked = locked_in(folder);
+  all.analysis = analyse(all.study, all.records, locked.contrasts, plan.square(), locked.claims);
   all.compensation = collect_compensation(all.records, arm);
   ask(all.compensation);
   write_results(folder, all);

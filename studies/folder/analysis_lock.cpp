@@ -4,20 +4,24 @@
 
 namespace absorb {
 
-std::vector<std::string> locked_contrasts(const Path& folder) {
+Locked locked_in(const Path& folder) {
   const Path file = folder / "analysis.lock";
-  std::vector<std::string> names;
-  if (!std::filesystem::exists(file)) return names;
-  for (const ContrastSpec& contrast : read_record<LockRecord>(file).contrasts) names.push_back(contrast.name);
-  return names;
+  Locked locked;
+  if (!std::filesystem::exists(file)) return locked;
+  const auto lock = read_record<LockRecord>(file);
+  for (const ContrastSpec& contrast : lock.contrasts) locked.contrasts.push_back(contrast.name);
+  locked.claims = lock.claims;
+  return locked;
 }
 
-std::vector<std::string> lock_analysis(const Study& study, const Path& folder) {
+Locked lock_analysis(const Study& study, const Path& folder) {
   if (!std::filesystem::exists(folder / "analysis.lock")) {
+    LockRecord lock{study.contrasts};
+    for (const ClaimSpec& claim : study.claims) lock.claims.push_back(claim.says);
     make_folder(folder);
-    write_record(folder / "analysis.lock", LockRecord{study.contrasts});
+    write_record(folder / "analysis.lock", lock);
   }
-  return locked_contrasts(folder);
+  return locked_in(folder);
 }
 
 void fields(RecordFields& list, ContrastSpec& contrast) {
@@ -26,6 +30,7 @@ void fields(RecordFields& list, ContrastSpec& contrast) {
 
 void fields(RecordFields& list, LockRecord& lock) {
   nested(list, "contrasts", lock.contrasts, "As they were before the first step; later ones are exploratory.");
+  list.field("claims", lock.claims, About("Sentences stated before the first step.").optional());
 }
 
 }  // namespace absorb

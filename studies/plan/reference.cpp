@@ -38,6 +38,8 @@ std::vector<Section> sections() {
       {"compensation", "What `absorb compensate` measures on finished runs; it changes none of them.",
        documented<CompensationSettings>()},
       {"[contrast]", "One table for each planned comparison, written [[contrast]].", documented<ContrastSpec>()},
+      {"[claim]", "One table for each sentence that a row of the analysis decides, written [[claim]].",
+       documented<ClaimSpec>()},
   };
 }
 

@@ -130,6 +130,30 @@ void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
   require(primary <= 3, "{}: {} primary contrasts; at most 3 can carry a verdict", study.file.string(), primary);
 }
 
+void check_claims(const Study& study, const std::vector<Settings>& tables) {
+  std::vector<std::string> contrasts;
+  for (const ContrastSpec& contrast : study.contrasts) contrasts.push_back(contrast.name);
+  for (std::size_t i = 0; i < study.claims.size(); ++i) {
+    const ClaimSpec& c = study.claims[i];
+    require(!c.says.empty(), "{}: this claim needs a sentence: `says`", tables[i].where());
+    const auto found = std::ranges::find(contrasts, c.contrast);
+    require(found != contrasts.end(), "{}: the claim \"{}\" names no row: there is no contrast \"{}\"; contrasts: {}",
+            tables[i].where("contrast"), c.says, c.contrast, join(contrasts));
+    const auto& targets = study.settings.targets;
+    const auto has = [&](const char* target) { return std::ranges::count(targets, target) > 0; };
+    require(c.where == "severity" ? has("attention") && has("moe") : has(c.where.c_str()),
+            "{}: the claim \"{}\" names no row: where = \"{}\", and the study's targets are {}",
+            tables[i].where("where"), c.says, c.where, join(targets));
+    const ContrastSpec& of = study.contrasts[static_cast<std::size_t>(found - contrasts.begin())];
+    require((c.quantity != "S" && c.quantity != "V_stable") || !of.redrawn.empty(),
+            "{}: the claim \"{}\" names no row: the contrast \"{}\" has no `redrawn` arm, so that there is no {}",
+            tables[i].where("quantity"), c.says, c.contrast, c.quantity);
+    require(c.where != "severity" || c.quantity != "R_net",
+            "{}: the claim \"{}\" names no row: R_net isn't compared between targets; say S, V_stable, gap or R",
+            tables[i].where("quantity"), c.says);
+  }
+}
+
 // Drift compares an arm with two others.
 void check_compensation(const Study& study, const Settings& table) {
   for (const auto& [key, arm] :
@@ -189,6 +213,7 @@ void check_study(const Study& study, const Settings& all) {
   check_arms(study, all.tables("arm"));
   check_deployments(study, all.tables("deployment"));
   check_contrasts(study, all.tables("contrast"));
+  check_claims(study, all.tables("claim"));
   check_compensation(study, all.table("compensation"));
 }
 

@@ -23,6 +23,18 @@ void fields(Fields& list, ContrastSpec& c) {
   list.field("margin_nats", c.margin_nats, {1e-9, 100}, "Differences within this margin count as a tie (TOST).");
 }
 
+void fields(Fields& list, ClaimSpec& c) {
+  list.field("says", c.says, "The claim, a sentence; the page opens with it and its verdict.");
+  list.field("contrast", c.contrast, "The contrast whose row decides it.");
+  list.field("where", c.where, {"severity", "attention", "moe", "both"},
+             "The row of one target, or the difference between the twins, above 0 where attention absorbs more.");
+  list.field("quantity", c.quantity, {"S", "V_stable", "gap", "R", "R_net"}, "What the row is of.");
+  list.field("direction", c.direction, {"above", "below", "tie"}, "On which side of `than` it has to lie.");
+  list.field("than", c.than, {-1e6, 1e6}, "What it is compared with.");
+  list.field("margin", c.margin, {1e-9, 1e6}, "What counts as a tie, in the quantity's unit.");
+  list.field("cell", c.cell, "The axis cell of the row as tables name it, such as \"rank 4\".");
+}
+
 void fields(Fields& list, DeploymentSpec& d) {
   list.field("name", d.name, "What the deployment is called in every table.");
   list.field("arms", d.arms, "Whose weights are deployed; empty: those of every arm.");
@@ -218,7 +230,7 @@ DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>
 }
 
 // What describes the study rather than a run.
-constexpr std::array own_tables = {"study", "arm", "axis", "contrast", "deployment", "compensation"};
+constexpr std::array own_tables = {"study", "arm", "axis", "contrast", "claim", "deployment", "compensation"};
 
 // [study], checked.
 StudySettings read_own(const Settings& own) {
@@ -285,6 +297,7 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
   study.axes = read_axes(all.tables("axis"));
   study.deployments = read_deployments(all.tables("deployment"), study.arms);
   for (const Settings& table : all.tables("contrast")) study.contrasts.push_back(read_settings<ContrastSpec>(table));
+  for (const Settings& table : all.tables("claim")) study.claims.push_back(read_settings<ClaimSpec>(table));
   study.compensation = read_settings<CompensationSettings>(all.table("compensation"));
   require_sensible(study.compensation, file.string());
   check_study(study, all);

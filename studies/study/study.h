@@ -33,6 +33,19 @@ struct ContrastSpec {
 };
 void fields(Fields& list, ContrastSpec& contrast);
 
+/// A sentence that one row of the analysis decides, written before the study runs.
+struct ClaimSpec {
+  std::string says;
+  std::string contrast;             // whose rows decide it
+  std::string where = "severity";   // "attention", "moe", "both", or between the twins: "severity"
+  std::string quantity = "S";       // "S", "V_stable", "gap", "R", "R_net"
+  std::string direction = "above";  // "above", "below", or "tie": within `margin` of `than`
+  double than = 0;
+  double margin = 0.02;  // of a tie, in the quantity's unit
+  std::string cell;      // the label of the axis cell, "rank 4"; empty: without axes
+};
+void fields(Fields& list, ClaimSpec& claim);
+
 /// Another routing that trained runs are evaluated under, without training (docs/science.md section 4, swap-in).
 struct DeploymentSpec {
   std::string name;
@@ -64,6 +77,7 @@ struct Study {
   std::vector<ArmSpec> arms;
   std::vector<AxisSpec> axes;
   std::vector<ContrastSpec> contrasts;
+  std::vector<ClaimSpec> claims;
   std::vector<DeploymentSpec> deployments;
   CompensationSettings compensation;
   Settings last;  // --set: laid over arms and axes too

@@ -79,6 +79,17 @@ Json of_contrast(const ContrastResult& row) {
   return out;
 }
 
+Json of_claim(const ClaimResult& row) {
+  Json out = write_settings(row.claim);
+  out["n"] = row.n;
+  out["value"] = value(row.value);
+  out["ci95"] = value(row.ci95);
+  out["smallest_found"] = value(row.smallest_found);
+  out["exploratory"] = row.exploratory;
+  out["verdict"] = row.verdict;
+  return out;
+}
+
 Json of_severity(const SeverityResult& row) {
   return {{"between", row.between},
           {"contrast", row.contrast},
@@ -171,6 +182,7 @@ Json results_json(const Study& study, const std::vector<RunRecord>& records, con
   out["study"] = {{"name", study.settings.name},   {"question", study.settings.question},
                   {"note", study.settings.note},   {"targets", study.settings.targets},
                   {"seeds", study.settings.seeds}, {"match", study.settings.match}};
+  if (!analysis.claims.empty()) out["claims"] = list(analysis.claims, of_claim);
   out["arms"] = list(analysis.arms, of_arm);
   out["runs"] = list(records, of_run);
   out["contrasts"] = list(analysis.contrasts, of_contrast);

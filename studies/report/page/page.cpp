@@ -56,6 +56,9 @@ std::string severity_items(const std::vector<SeverityResult>& rows) {
 
 std::string answers(const Material& material) {
   std::string items;
+  for (const ClaimResult& result : material.analysis.claims)
+    items += answer_item(result.verdict, result.exploratory ? "claim, stated afterwards" : "claim",
+                         fmt::format("{} {}.", result.claim.says, grounds(result)));
   const std::vector<std::string> sentences = absorption_sentences(material.analysis);
   std::size_t sentence = 0;
   for (const SeverityResult& row : material.analysis.severity)

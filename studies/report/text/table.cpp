@@ -26,6 +26,16 @@ std::string title(const Study& study) {
   return out;
 }
 
+std::string claims(const StudyAnalysis& analysis) {
+  if (analysis.claims.empty()) return "";
+  std::string out = "\nCLAIMS, stated before the first step unless marked\n";
+  for (const ClaimResult& result : analysis.claims)
+    out += wrapped(fmt::format("{}{}: {} ({})", result.verdict, result.exploratory ? ", stated afterwards" : "",
+                               result.claim.says, grounds(result)),
+                   table_width, " ", "   ");
+  return out;
+}
+
 std::string arms(const StudyAnalysis& analysis) {
   TextTable table({{"target", left},
                    {"arm", words},
@@ -263,7 +273,7 @@ std::string unfinished(const std::vector<RunRecord>& records) {
 }  // namespace
 
 std::string print_table(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis) {
-  return title(study) + arms(analysis) + contrasts(analysis) + severity(analysis) + doses(analysis) +
+  return title(study) + claims(analysis) + arms(analysis) + contrasts(analysis) + severity(analysis) + doses(analysis) +
          deployments(analysis) + concentration(analysis) + unfinished(records);
 }
 
