@@ -60,8 +60,16 @@ Concentration concentrate(const RunGroup& dense) {
   line.uniform_mass = summarize_finite(dense, [](const RunRecord& run) { return run.mass_uniform; });
   line.oracle_cost = summarize_finite(dense, [](const RunRecord& run) { return deployment_cost(run, "oracle_top_k"); });
   line.random_cost = summarize_finite(dense, [](const RunRecord& run) { return deployment_cost(run, "random_top_k"); });
-  const auto interval = t_interval(line.random_cost);
-  line.matters = interval && interval->low > 0;
+  std::vector<double> excess;
+  for (const RunRecord* run : dense.done)
+    if (const double more = deployment_cost(*run, "random_top_k") - deployment_cost(*run, "oracle_top_k");
+        std::isfinite(more))
+      excess.push_back(more);
+  line.excess = paired(excess);
+  if (const auto& interval = line.excess.ci95)
+    line.masks = interval->low > margin_of_masks    ? Masks::matter
+                 : interval->high < margin_of_masks ? Masks::do_not_matter
+                                                    : Masks::cannot_be_said;
   return line;
 }
 

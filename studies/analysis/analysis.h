@@ -93,12 +93,21 @@ struct ArmSummary {
   double flops_per_token = 0, density = 0, displacement = 0, tokens_per_sec = 0;
 };
 
+/// Whether it matters in a cell which keys attention keeps: what random keys cost the dense arm more than the oracle's
+/// lies, with its 95 % interval, above the margin, below it, or on both sides; or no dense arm says.
+enum class Masks { matter, do_not_matter, cannot_be_said, untested };
+/// "matter", "do not matter", "can't be said", "untested".
+std::string name(Masks masks);
+/// Nats per token: what a choice of keys has to be worth for it to matter.
+inline constexpr double margin_of_masks = 0.02;
+
 /// The line that says whether masks can matter here at all (science.md section 2, trap 8), from the dense arm.
 struct Concentration {
   int64_t k = 0;
   std::map<std::string, std::string> cell;
   Summary mass, uniform_mass, oracle_cost, random_cost;  // shares; nats
-  bool matters = false;                                  // the random swap costs more than its noise
+  Paired excess;                                         // random minus oracle cost, by seed
+  Masks masks = Masks::untested;
 };
 
 /// One deployment of one arm in one target and cell, over seeds.

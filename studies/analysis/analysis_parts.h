@@ -6,8 +6,6 @@
 
 namespace absorb {
 
-/// What the dense arm says about whether masks can matter in a cell.
-enum class Masks { matter, do_not_matter, untested };
 /// From the concentration of that cell, or from one without a cell (a dense arm that no axis touches).
 Masks masks_in(const std::vector<Concentration>& concentration, const Cell& cell);
 /// "different" becomes "undecided (masks do not matter here)" where they don't; what is undecided stays as it is.

@@ -243,14 +243,32 @@ Masks masks_in(const std::vector<Concentration>& concentration, const Cell& cell
   const Concentration* found = nullptr;
   for (const Concentration& line : concentration)
     if (line.cell == cell || (line.cell.empty() && found == nullptr)) found = &line;
-  if (found == nullptr || found->random_cost.n < 2) return Masks::untested;
-  return found->matters ? Masks::matter : Masks::do_not_matter;
+  return found == nullptr ? Masks::untested : found->masks;
 }
 
 std::string with_masks(const std::string& verdict, Masks masks) {
   if (masks == Masks::matter || verdict.starts_with("undecided")) return verdict;
-  return masks == Masks::untested ? "undecided (no dense arm says whether masks matter)"
-                                  : "undecided (masks do not matter here)";
+  switch (masks) {
+    case Masks::do_not_matter:
+      return "undecided (masks do not matter here)";
+    case Masks::cannot_be_said:
+      return "undecided (it can't be said whether masks matter)";
+    default:
+      return "undecided (no dense arm says whether masks matter)";
+  }
+}
+
+std::string name(Masks masks) {
+  switch (masks) {
+    case Masks::matter:
+      return "matter";
+    case Masks::do_not_matter:
+      return "do not matter";
+    case Masks::cannot_be_said:
+      return "can't be said";
+    default:
+      return "untested";
+  }
 }
 
 std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector<RunGroup>& groups,

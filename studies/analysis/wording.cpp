@@ -193,9 +193,21 @@ std::string concentration_line(const Concentration& line) {
   const std::string cell = cell_label(line.cell);
   const std::string uniform =
       line.uniform_mass.n > 0 ? fmt::format(" (uniform attention: {})", number(line.uniform_mass.mean, 3)) : "";
-  const std::string judgement = line.random_cost.n < 2 ? "too few seeds to say whether masks matter here"
-                                : line.matters         ? "masks matter here"
-                                               : "masks do not matter here, so attention gets no verdict on routing";
+  const std::string margin =
+      fmt::format(" (a choice of keys has to be worth {:g} nats; it is worth {}{})", margin_of_masks,
+                  number(line.excess.mean), line.excess.ci95 ? ", 95 % interval " + from_to(*line.excess.ci95) : "");
+  const auto judgement = [&]() -> std::string {
+    switch (line.masks) {
+      case Masks::matter:
+        return "masks matter here" + margin;
+      case Masks::do_not_matter:
+        return "masks do not matter here" + margin + ", so attention gets no verdict on routing";
+      case Masks::cannot_be_said:
+        return "it can't be said whether masks matter here" + margin + ", so attention gets no verdict on routing";
+      default:
+        return "too few seeds to say whether masks matter here";
+    }
+  }();
   return fmt::format(
       "Concentration on the dense arm{} (n = {}): the top {} keys hold {} of the attention mass{}; keeping the "
       "oracle's "

@@ -132,7 +132,9 @@ Json of_concentration(const Concentration& line) {
           {"mass_uniform", value(line.uniform_mass)},
           {"oracle_cost_nats", value(line.oracle_cost)},
           {"random_cost_nats", value(line.random_cost)},
-          {"matters", line.matters}};
+          {"excess_nats", value(line.excess.mean)},
+          {"excess_ci95", value(line.excess.ci95)},
+          {"masks", name(line.masks)}};
 }
 
 Json of_dose(const DoseResult& row) {

@@ -64,7 +64,7 @@ TEST_F(StudiesResults, JsonHoldsTheFieldsOfTheIssueWithHandCheckedNumbers) {
   EXPECT_EQ(severity.at("n"), 5);
   EXPECT_EQ(severity.at("verdict"), "different");
   EXPECT_TRUE(json.at("severity").at(1).at("mean_nats").is_null());  // R is no number of nats
-  EXPECT_EQ(json.at("concentration").at(0).at("matters"), true);
+  EXPECT_EQ(json.at("concentration").at(0).at("masks"), "matter");
 }
 
 TEST_F(StudiesResults, WhatDoesNotExistIsNullInJsonAndEmptyInCsv) {
