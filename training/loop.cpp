@@ -71,7 +71,7 @@ class Loop {
     const int64_t size = settings_.batch / settings_.accumulate;
     std::vector<Batch> out;
     for (int64_t micro = 0; micro < settings_.accumulate; ++micro) {
-      out.push_back(data_.batch(seed_, step, size, micro * size));
+      out.push_back(data_.batch(seed_, step, size, micro * size, settings_.batch));
     }
     return out;
   }

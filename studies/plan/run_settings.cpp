@@ -103,6 +103,8 @@ void erase_allowances(Json& resolved) {
   // As every run was made before the setting existed.
   if (resolved.contains("data") && resolved["data"].value("text_field", Json()) == "text")
     resolved["data"].erase("text_field");
+  if (resolved.contains("data") && resolved["data"].value("order", Json()) == "windows")
+    resolved["data"].erase("order");
   if (!resolved.contains("routing")) return;
   const Json now = write_settings(ChoiceSettings{});
   for (Json& kind : resolved["routing"]) {

@@ -25,7 +25,7 @@ struct Folder {
 // Next-token prediction of a fixed cycle by a table of logits: learnable to nearly 0.
 class Cycle final : public Dataset {
  public:
-  Batch batch(uint64_t seed, int64_t step, int64_t size, int64_t offset) const override {
+  Batch batch(uint64_t seed, int64_t step, int64_t size, int64_t offset, int64_t) const override {
     Tensor tokens = at::empty({size, 8}, at::kLong);
     for (int64_t row = 0; row < size; ++row) {
       Random random(stream_key(seed, "row"), static_cast<uint64_t>(step * 1000 + offset + row));
@@ -35,7 +35,7 @@ class Cycle final : public Dataset {
     return {tokens, (tokens + 1).remainder(5)};
   }
   int64_t evaluation_batches(Split, int64_t) const override { return 2; }
-  Batch evaluation(Split, int64_t index, int64_t size) const override { return batch(99, index, size, 0); }
+  Batch evaluation(Split, int64_t index, int64_t size) const override { return batch(99, index, size, 0, 0); }
   int64_t rows(Split, int64_t, int64_t size) const override { return size; }
   Tensor document_ids(Split, int64_t index, int64_t size) const override {
     return at::full({size, 8}, index, at::kLong);

@@ -19,9 +19,10 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
 
-  /// Training rows offset .. offset + size of this step, [size,T]. Micro-batches of one step pass growing offsets and
-  /// together hold what one large batch would. Row r depends on (seed, step, r) alone; r is below 2^20.
-  virtual Batch batch(uint64_t seed, int64_t step, int64_t size, int64_t offset = 0) const = 0;
+  /// Training rows offset .. offset + size of this step, counted from 1, [size,T]. Micro-batches of one step pass
+  /// growing offsets and together hold what one large batch would. `whole`: rows of the whole step (0: these are all).
+  /// Row r depends on (seed, step, whole, r) alone; r is below 2^20.
+  virtual Batch batch(uint64_t seed, int64_t step, int64_t size, int64_t offset = 0, int64_t whole = 0) const = 0;
 
   /// Batches of `size` rows that cover a split; 0 when there is no such split.
   virtual int64_t evaluation_batches(Split split, int64_t size) const = 0;

@@ -2,11 +2,13 @@
 
 #include <torch/types.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "tests/training/data/data_fixture.h"
 #include "training/data/tokeniser/text_settings.h"
+#include "training/data/tokens/permutation.h"
 #include "training/data/tokens/tokens.h"
 #include "training/data/vocabulary.h"
 
@@ -28,6 +30,11 @@ class TrainingDataset : public DataFixture {
     data.valid = put_ids("valid.bin", count_to(valid));
     return data;
   }
+  TokensSettings permuted_counting() const {
+    TokensSettings data = counting(995, 100);
+    data.order = "permuted";
+    return data;
+  }
   static std::shared_ptr<const Dataset> open(const TokensSettings& data, int64_t context, uint64_t seed) {
     return make_dataset(data_of("tokens", data), context, seed);
   }
@@ -47,6 +54,61 @@ TEST_F(TrainingDataset, BatchesAreAPureFunctionOfSeedStepAndRow) {
   EXPECT_TRUE(at::equal(at::cat({first.targets, second.targets}), batch.targets));
   EXPECT_FALSE(at::equal(data->batch(1, 8, 16).tokens, batch.tokens));
   EXPECT_FALSE(at::equal(data->batch(2, 7, 16).tokens, batch.tokens));
+}
+
+TEST(TrainingPermutation, IsABijectionOfEverySize) {
+  for (const int64_t size : {1, 2, 3, 4, 5, 17, 64, 1000, 4097}) {
+    std::vector<int> hits(static_cast<size_t>(size), 0);
+    for (int64_t i = 0; i < size; ++i) ++hits.at(static_cast<size_t>(permuted(i, size, 9, 2)));
+    EXPECT_EQ(std::ranges::count(hits, 1), size);
+  }
+}
+
+// Of 64 numbers: where 0 goes, and whether neighbours stay neighbours, over 20,000 permutations (4 standard errors).
+TEST(TrainingPermutation, LooksRandom) {
+  constexpr int64_t size = 64, draws = 20'000;
+  std::vector<double> first(size, 0);
+  double neighbours = 0;
+  for (uint64_t which = 0; which < draws; ++which) {
+    const int64_t a = permuted(0, size, 5, which), b = permuted(1, size, 5, which);
+    first[static_cast<size_t>(a)] += 1;
+    neighbours += std::abs(a - b) == 1 ? 1 : 0;
+  }
+  double chi2 = 0;
+  for (const double count : first) chi2 += std::pow(count - draws / 64.0, 2) / (draws / 64.0);
+  EXPECT_LT(chi2, 63 + 4 * std::sqrt(2 * 63.0));
+  const double p = 2.0 * 63 / (64 * 63);
+  EXPECT_NEAR(neighbours / draws, p, 4 * std::sqrt(p * (1 - p) / draws));
+}
+
+TEST_F(TrainingDataset, PermutedTakesEveryTokenOnceAnEpoch) {
+  const auto data = open(permuted_counting(), 8, 0);  // 124 chunks of 8, 2 tokens left over
+  for (const int64_t epoch : {0, 1, 7}) {
+    std::map<int64_t, int> seen;
+    for (int64_t step = 31 * epoch + 1; step <= 31 * (epoch + 1); ++step) {
+      const Tensor starts = data->batch(3, step, 4).tokens.select(1, 0).contiguous();
+      for (int64_t row = 0; row < 4; ++row) ++seen[starts.const_data_ptr<int64_t>()[row]];
+    }
+    ASSERT_EQ(seen.size(), 124U) << epoch;
+    const int64_t first = seen.begin()->first;
+    EXPECT_LE(first, 2);
+    int64_t expected = first;
+    for (const auto& [start, times] : seen) {
+      EXPECT_EQ(times, 1);
+      EXPECT_EQ(start, expected);
+      expected += 8;
+    }
+  }
+}
+
+TEST_F(TrainingDataset, PermutedIsTheSameInMicroBatchesAndOtherInOtherSeedsAndEpochs) {
+  const auto data = open(permuted_counting(), 8, 0);
+  const Batch whole = data->batch(3, 4, 10);
+  EXPECT_TRUE(
+      at::equal(at::cat({data->batch(3, 4, 6, 0, 10).tokens, data->batch(3, 4, 4, 6, 10).tokens}), whole.tokens));
+  EXPECT_TRUE(at::equal(whole.targets.narrow(1, 0, 7), whole.tokens.narrow(1, 1, 7)));
+  EXPECT_FALSE(at::equal(data->batch(4, 4, 10).tokens, whole.tokens));
+  EXPECT_FALSE(at::equal(data->batch(3, 4 + 31, 4).tokens, data->batch(3, 4, 4).tokens));
 }
 
 TEST_F(TrainingDataset, EveryPlaceIsDrawnAndNoneBeyondTheEnd) {

@@ -22,7 +22,7 @@ TEST(TrainingTasks, RecallAnswersWithTheValueThatWasShown) {
   const auto task = make_recall({}, 1);
   ASSERT_EQ(task->context(), 32);
   ASSERT_EQ(task->vocabulary(), 84);
-  const Batch batch = task->batch(1, 0, 200, 0);
+  const Batch batch = task->batch(1, 0, 200, 0, 0);
   std::map<int64_t, int> values, firsts, asked_first;
   for (int64_t row = 0; row < 200; ++row) {
     const auto tokens = numbers(batch.tokens[row]), targets = numbers(batch.targets[row]);
@@ -53,7 +53,7 @@ TEST(TrainingTasks, IndependentAnswersSayNothingOfTheInput) {
   RecallSettings data;
   data.independent = true;
   const auto task = make_recall(data, 1);
-  const Batch batch = task->batch(1, 0, 200, 0);
+  const Batch batch = task->batch(1, 0, 200, 0, 0);
   int right = 0;
   for (int64_t row = 0; row < 200; ++row) {
     const auto tokens = numbers(batch.tokens[row]), targets = numbers(batch.targets[row]);
@@ -71,7 +71,7 @@ TEST(TrainingTasks, RuleIsOneTableOfTheSeed) {
   std::map<std::vector<int64_t>, int64_t> answers;
   std::map<int64_t, int> per_answer;
   for (int64_t step = 0; step < 8; ++step) {
-    const Batch batch = task->batch(3, step, 500, 0);
+    const Batch batch = task->batch(3, step, 500, 0, 0);
     for (int64_t row = 0; row < 500; ++row) {
       const auto tokens = numbers(batch.tokens[row]), targets = numbers(batch.targets[row]);
       ASSERT_LT(tokens[0], 8);
@@ -86,9 +86,9 @@ TEST(TrainingTasks, RuleIsOneTableOfTheSeed) {
   }
   EXPECT_EQ(per_answer.size(), 8u);
   // Another seed has another table: given the same draws, other answers.
-  EXPECT_TRUE(at::equal(make_rule({}, 4)->batch(3, 0, 500, 0).tokens, task->batch(3, 0, 500, 0).tokens));
-  const Tensor same =
-      make_rule({}, 4)->batch(3, 0, 500, 0).targets.select(1, 7) == task->batch(3, 0, 500, 0).targets.select(1, 7);
+  EXPECT_TRUE(at::equal(make_rule({}, 4)->batch(3, 0, 500, 0, 0).tokens, task->batch(3, 0, 500, 0, 0).tokens));
+  const Tensor same = make_rule({}, 4)->batch(3, 0, 500, 0, 0).targets.select(1, 7) ==
+                      task->batch(3, 0, 500, 0, 0).targets.select(1, 7);
   EXPECT_LT(same.sum().item<int64_t>(), 150);
 }
 
@@ -98,7 +98,7 @@ TEST(TrainingTasks, RuleNeedsTheClass) {
   RuleSettings data;
   data.classes = 4;
   const auto task = make_rule(data, 5);
-  const Batch batch = task->batch(5, 0, 16'000, 0);
+  const Batch batch = task->batch(5, 0, 16'000, 0, 0);
   const Tensor answer = at::one_hot(batch.targets.select(1, 7) - (4 + 24 + 1), 8).to(at::kDouble);
   const Tensor attributes = at::one_hot(batch.tokens.slice(1, 1, 7) - 4, 24).sum(1).to(at::kDouble);
   const auto accuracy = [&](const Tensor& rows) {
@@ -115,11 +115,12 @@ TEST(TrainingTasks, RuleNeedsTheClass) {
 
 TEST(TrainingTasks, BatchesAreAPureFunctionAndHeldOutSequencesAreApart) {
   for (const auto& task : {make_recall({}, 1), make_rule({}, 1)}) {
-    const Batch batch = task->batch(1, 5, 8, 0);
-    EXPECT_TRUE(at::equal(at::cat({task->batch(1, 5, 3, 0).tokens, task->batch(1, 5, 5, 3).tokens}), batch.tokens));
-    EXPECT_FALSE(at::equal(task->batch(1, 6, 8, 0).tokens, batch.tokens));
-    EXPECT_FALSE(at::equal(task->batch(2, 5, 8, 0).tokens, batch.tokens));
-    const Tensor train = task->batch(1, 0, 64, 0).tokens;
+    const Batch batch = task->batch(1, 5, 8, 0, 0);
+    EXPECT_TRUE(
+        at::equal(at::cat({task->batch(1, 5, 3, 0, 0).tokens, task->batch(1, 5, 5, 3, 0).tokens}), batch.tokens));
+    EXPECT_FALSE(at::equal(task->batch(1, 6, 8, 0, 0).tokens, batch.tokens));
+    EXPECT_FALSE(at::equal(task->batch(2, 5, 8, 0, 0).tokens, batch.tokens));
+    const Tensor train = task->batch(1, 0, 64, 0, 0).tokens;
     EXPECT_FALSE(at::equal(train, task->evaluation(Split::valid, 0, 64).tokens));
     EXPECT_FALSE(at::equal(task->evaluation(Split::test, 0, 64).tokens, task->evaluation(Split::valid, 0, 64).tokens));
     EXPECT_TRUE(at::equal(task->evaluation(Split::valid, 1, 64).tokens, task->evaluation(Split::valid, 1, 64).tokens));

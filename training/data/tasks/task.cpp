@@ -10,7 +10,7 @@
 
 namespace absorb {
 
-Batch Task::batch(uint64_t seed, int64_t step, int64_t size, int64_t offset) const {
+Batch Task::batch(uint64_t seed, int64_t step, int64_t size, int64_t offset, int64_t) const {
   const uint64_t key = stream_key(seed, name_ + ".train");
   Rows rows(size, context_);
   for (int64_t row = 0; row < size; ++row)

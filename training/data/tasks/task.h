@@ -13,7 +13,7 @@ class Task : public Dataset {
   Task(std::string name, int64_t context, int64_t sequences, uint64_t seed)
       : name_(std::move(name)), context_(context), sequences_(sequences), seed_(seed) {}
 
-  Batch batch(uint64_t seed, int64_t step, int64_t size, int64_t offset) const override;
+  Batch batch(uint64_t seed, int64_t step, int64_t size, int64_t offset, int64_t whole) const override;
   int64_t evaluation_batches(Split split, int64_t size) const override;
   Batch evaluation(Split split, int64_t index, int64_t size) const override;
   int64_t rows(Split split, int64_t index, int64_t size) const override;

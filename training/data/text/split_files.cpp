@@ -11,6 +11,10 @@ void fields(Fields& list, SplitFiles& files) {
   list.field("train", files.train, "File of the training split, instead of corpus.");
   list.field("valid", files.valid, "File of the validation split.");
   list.field("test", files.test, "File of the test split, read once at a run's end; may be left out.");
+  list.field(
+      "order", files.order, {"windows", "permuted"},
+      "How training text is gone through. windows: windows that begin anywhere, drawn with replacement. permuted: "
+      "chunks of a context, each once an epoch, in an order that every epoch draws anew.");
 }
 
 void vocabulary_field(Fields& list, int64_t& vocabulary) {

@@ -12,6 +12,7 @@ namespace absorb {
 struct SplitFiles {
   std::string corpus;
   std::string train, valid, test;
+  std::string order = "windows";  // of training text: "windows" or "permuted"
   /// By Split.
   std::array<std::string, 3> paths() const { return {train, valid, test}; }
   /// What people read first: the corpus, or the training file.

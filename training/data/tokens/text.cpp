@@ -36,7 +36,8 @@ class Text final : public DataSource {
     require(!data_.corpus.empty() ? data_.valid_share > 0 : !data_.valid.empty(),
             "data has no validation text: set data.{}", data_.corpus.empty() ? "valid" : "valid_share");
     return std::make_shared<TokenDataset>(open_token_files(token_paths(cached_tokens(data_)), {.trusted = true}),
-                                          context, fmt::format("{} as {}", data_.name(), data_.tokens));
+                                          context, fmt::format("{} as {}", data_.name(), data_.tokens),
+                                          order_named(data_.order));
   }
 
   // From the size of its files: its tokens may not exist yet.
@@ -50,7 +51,10 @@ class Text final : public DataSource {
            (data_.tokens == "bytes" ? 1 : bytes_a_token);
   }
 
-  std::string sentence() const override {
+  std::string sentence() const override { return split() + order_sentence(data_.order); }
+
+ private:
+  std::string split() const {
     const auto file = [](const std::string& path) { return Path(path).filename().string(); };
     if (!data_.train.empty())
       return fmt::format("Models were trained on {} ({}) and evaluated on {}.", file(data_.train), words_for(data_),
@@ -61,7 +65,6 @@ class Text final : public DataSource {
         file(data_.corpus), words_for(data_), 100 * data_.valid_share, 100 * data_.test_share);
   }
 
- private:
   TextSettings data_;
 };
 

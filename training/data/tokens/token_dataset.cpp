@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "core/random.h"
 #include "training/data/rows.h"
+#include "training/data/tokens/permutation.h"
 
 namespace absorb {
 namespace {
@@ -30,8 +31,8 @@ TokenFiles open_token_files(const TokenPaths& paths, const TokenFile::Options& o
   return files;
 }
 
-TokenDataset::TokenDataset(TokenFiles files, int64_t context, std::string name)
-    : files_(std::move(files)), context_(context), vocabulary_(0), name_(std::move(name)) {
+TokenDataset::TokenDataset(TokenFiles files, int64_t context, std::string name, Order order)
+    : files_(std::move(files)), context_(context), vocabulary_(0), name_(std::move(name)), order_(order) {
   require(context > 0, "the context must be positive but is {}", context);
   for (const Split split : splits) {
     if (!file(split)) continue;
@@ -43,13 +44,41 @@ TokenDataset::TokenDataset(TokenFiles files, int64_t context, std::string name)
   check(file(Split::train) && file(Split::valid), "a data set needs training and validation tokens");
 }
 
-Batch TokenDataset::batch(uint64_t seed, int64_t step, int64_t size, int64_t offset) const {
+Order order_named(const std::string& name) {
+  return name == "permuted" ? Order::permuted : Order::windows;
+}
+
+std::string order_sentence(const std::string& order) {
+  return order == "permuted"
+             ? " Training took chunks of a context in a random order, each once an epoch; a chunk may hold the end of "
+               "one "
+               "document and the beginning of the next."
+             : " Training took windows of a context that begin anywhere, drawn with replacement; a window may hold the "
+               "end of one document and the beginning of the next.";
+}
+
+int64_t TokenDataset::window(uint64_t key, int64_t step, int64_t row) const {
+  const auto places = static_cast<uint64_t>(file(Split::train)->size() - context_);
+  return static_cast<int64_t>(row_random(key, step, row).below(places));
+}
+
+int64_t TokenDataset::permuted(uint64_t key, int64_t number) const {
+  const int64_t inputs = file(Split::train)->size() - 1, chunks = inputs / context_;
+  const auto epoch = static_cast<uint64_t>(number / chunks);
+  const auto left_over = static_cast<uint64_t>(inputs - chunks * context_);
+  const auto first = static_cast<int64_t>(Random(key, epoch).below(left_over + 1));
+  return first + context_ * absorb::permuted(number % chunks, chunks, key, epoch);
+}
+
+Batch TokenDataset::batch(uint64_t seed, int64_t step, int64_t size, int64_t offset, int64_t whole) const {
   const TokenFile& tokens = *file(Split::train);
-  const auto places = static_cast<uint64_t>(tokens.size() - context_);
-  const uint64_t key = stream_key(seed, "data");
+  const uint64_t key = stream_key(seed, order_ == Order::permuted ? "data/permuted" : "data");
+  if (whole == 0) whole = offset + size;
+  check(order_ == Order::windows || step >= 1, "steps of permuted data count from 1, not {}", step);
   Rows rows(size, context_);
   for (int64_t row = 0; row < size; ++row) {
-    const auto begin = static_cast<int64_t>(row_random(key, step, offset + row).below(places));
+    const int64_t begin =
+        order_ == Order::permuted ? permuted(key, (step - 1) * whole + offset + row) : window(key, step, offset + row);
     tokens.copy(begin, context_, rows.tokens(row));
     tokens.copy(begin + 1, context_, rows.targets(row));
   }

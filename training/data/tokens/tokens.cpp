@@ -36,10 +36,14 @@ class Tokens final : public DataSource {
     const TokenPaths paths =
         data_.corpus.empty() ? TokenPaths{data_.train, data_.valid, data_.test} : token_paths(data_.corpus);
     const TokenFile::Options options{data_.vocabulary, data_.dtype, data_.end_of_document, false};
-    return std::make_shared<TokenDataset>(open_token_files(paths, options), context, data_.name());
+    return std::make_shared<TokenDataset>(open_token_files(paths, options), context, data_.name(),
+                                          order_named(data_.order));
   }
 
-  std::string sentence() const override {
+  std::string sentence() const override { return split() + order_sentence(data_.order); }
+
+ private:
+  std::string split() const {
     const auto file = [](const std::string& path) { return Path(path).filename().string(); };
     if (!data_.train.empty())
       return fmt::format("Models were trained on {} (token files) and evaluated on {}.", file(data_.train),
@@ -47,7 +51,6 @@ class Tokens final : public DataSource {
     return fmt::format("Models were trained and evaluated on the token files of {}.", file(data_.corpus));
   }
 
- private:
   TokensSettings data_;
 };
 
