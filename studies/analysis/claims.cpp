@@ -42,7 +42,8 @@ Estimate estimate(const ClaimSpec& claim, const StudyAnalysis& analysis) {
     return contrast == claim.contrast && cell_label(row.cell) == claim.cell;
   };
   const auto planted = std::ranges::find(analysis.contrasts, claim.contrast, &ContrastResult::name);
-  Estimate found{.missing = "no such row is there yet"};
+  Estimate found;
+  found.missing = "no such row is there yet";
   if (claim.where == "severity") {
     const std::string quantity = claim.quantity == "V_stable" ? "stable" : claim.quantity;
     for (const SeverityResult& row : analysis.severity)
