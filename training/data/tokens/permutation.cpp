@@ -19,7 +19,7 @@ uint64_t mixed(uint64_t right, uint64_t key, uint64_t which, uint64_t round) {
 
 int64_t permuted(int64_t index, int64_t size, uint64_t key, uint64_t which) {
   check(index >= 0 && index < size, "[permuted] {} of {}", index, size);
-  const int half = (std::bit_width(static_cast<uint64_t>(size - 1)) + 1) / 2;
+  const auto half = static_cast<int>((std::bit_width(static_cast<uint64_t>(size - 1)) + 1) / 2);
   const uint64_t mask = (uint64_t{1} << half) - 1;
   auto number = static_cast<uint64_t>(index);
   do {
