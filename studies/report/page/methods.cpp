@@ -89,11 +89,15 @@ std::string tests_sentence(const StudyAnalysis& analysis) {
         "after Holm, the t tests and the TOSTs separately, at the level 0.05. ",
         join(primary), members);
   return out +
-         "A verdict needs five seeds (three for a planted positive control). The absorbed fraction R = 1 - gap / swap "
-         "cost "
-         "has Fieller's interval and is undefined unless the interval of the swap cost lies above 0. Contrasts added "
-         "later "
-         "are exploratory.";
+         fmt::format(
+             "In all {} rows were tested (contrasts and severities, by target and cell); rows of the same arms share "
+             "runs and are not independent. ",
+             analysis.contrasts.size() + analysis.severity.size()) +
+         "A verdict needs five seeds (three for a planted positive control). The absorbed share S = V_stable / "
+         "(V_stable "
+         "+ V_content) and the absorbed fraction R = 1 - gap / swap cost have Fieller's intervals and are undefined "
+         "unless "
+         "the interval of the denominator lies above 0. Contrasts and claims added later are exploratory.";
 }
 
 }  // namespace
