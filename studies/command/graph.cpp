@@ -5,7 +5,7 @@
 
 #include "compensation/graph/queries/queries.h"
 #include "core/error.h"
-#include "studies/analysis/compensation_results.h"
+#include "studies/analysis/compensation/results.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/folder/paths.h"

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 #include "studies/command/commands.h"
 #include "studies/folder/analysis_lock.h"
 #include "studies/folder/paths.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "studies/analysis/analysis.h"
-#include "studies/analysis/compensation_results.h"
+#include "studies/analysis/compensation/results.h"
 #include "studies/folder/records/plan.h"
 
 namespace absorb {

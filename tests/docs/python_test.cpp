@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/safetensors.h"
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 #include "studies/report/data/results.h"
 #include "studies/run/live_run.h"
 #include "tests/docs/page.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/numbers.h"
-#include "studies/analysis/compensation_results.h"
+#include "studies/analysis/compensation/results.h"
 #include "tests/studies/synthetic_deployments.h"
 
 namespace absorb::synthetic {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 
 namespace absorb::report {
 

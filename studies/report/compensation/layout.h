@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 #include "studies/report/figures/svg.h"
 
 namespace absorb::report {

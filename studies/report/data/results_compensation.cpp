@@ -1,4 +1,4 @@
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 #include "studies/report/data/json_values.h"
 #include "studies/report/data/results.h"
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/compensation/script.h"
 #include "studies/report/page/html.h"

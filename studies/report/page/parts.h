@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "studies/analysis/analysis.h"
-#include "studies/analysis/compensation_results.h"
+#include "studies/analysis/compensation/results.h"
 #include "studies/analysis/groups.h"
 
 namespace absorb::report {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/text/table.h"
 #include "studies/report/text/text_table.h"

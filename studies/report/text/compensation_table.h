@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "studies/analysis/compensation_results.h"
+#include "studies/analysis/compensation/results.h"
 
 namespace absorb {
 

@@ -7,7 +7,7 @@
 #include <regex>
 #include <set>
 
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/compensation/layout.h"
 #include "studies/report/compensation/script.h"

@@ -7,7 +7,7 @@
 #include <set>
 #include <sstream>
 
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/text/compensation_table.h"
 #include "studies/report/text/table.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "studies/analysis/compensation_results.h"
+#include "studies/analysis/compensation/results.h"
 
 namespace absorb {
 

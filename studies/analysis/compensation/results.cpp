@@ -1,4 +1,4 @@
-#include "studies/analysis/compensation_results.h"
+#include "studies/analysis/compensation/results.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "compensation/measures/measures.h"
 #include "compensation/measures/recovery_measure.h"
 #include "core/error.h"
-#include "studies/analysis/compensation_summaries.h"
+#include "studies/analysis/compensation/summaries.h"
 #include "studies/analysis/wording.h"
 #include "studies/folder/paths.h"
 
