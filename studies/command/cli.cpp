@@ -36,6 +36,7 @@ void add_run(CLI::App& app, RunOptions& o, Command& chosen) {
       ->type_name("auto|N");
   run->add_flag("--dry-run", o.dry_run, "Print runs, settings, sizes, disk and time; change nothing");
   run->add_flag("--worker", o.worker, "")->group("");
+  run->add_flag("--tuning", o.tuning, "")->group("");
   run->callback([&] { chosen = [&o] { return run_command(o); }; });
 }
 

@@ -18,7 +18,7 @@ struct RunOptions {
   std::string device = "auto";
   int64_t jobs = 0;  // 0: one per core on a CPU, as many as help on a GPU
   std::string kernels = "fused";
-  bool dry_run = false, worker = false;
+  bool dry_run = false, worker = false, tuning = false;
   std::vector<std::string> argv;
 };
 int run_command(const RunOptions& options);

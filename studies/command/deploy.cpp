@@ -12,7 +12,7 @@
 namespace absorb {
 
 int deploy_command(const DeployOptions& options) {
-  const Study study = read_study(options.study, options.sets);
+  const Study study = tuned(read_study(options.study, options.sets), options.runs);
   const RunPlan plan = plan_runs(study, options.runs);
   require(!study.deployments.empty(), "{}: has no [[deployment]]", options.study.string());
   refuse_changed_runs(plan);

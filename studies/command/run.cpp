@@ -19,6 +19,7 @@
 #include "studies/plugin/load.h"
 #include "studies/run/deployment.h"
 #include "studies/run/provenance.h"
+#include "studies/study/tune.h"
 #include "studies/work/display.h"
 #include "studies/work/jobs.h"
 #include "studies/work/work.h"
@@ -104,6 +105,7 @@ std::vector<std::string> worker_command(const RunOptions& options) {
                                    "--jobs",
                                    "1",
                                    "--worker"};
+  if (options.tuning) argv.emplace_back("--tuning");
   for (const std::string& set : options.sets) {
     argv.push_back("--set");
     argv.push_back(set);
@@ -179,8 +181,10 @@ int say_how_it_ended(const WorkResult& result, const RunPlan& plan) {
 
 }  // namespace
 
-int run_command(const RunOptions& options) {
-  const Study study = read_study(options.study, options.sets);
+namespace {
+
+// One study, planned: its grid, or what it asks.
+int run_study(const RunOptions& options, const Study& study) {
   const RunPlan plan = plan_runs(study, options.runs);
   refuse_noncausal(plan);
   const at::Device device = find_device(options.device);
@@ -202,6 +206,31 @@ int run_command(const RunOptions& options) {
   if (options.worker) return result.interrupted ? exit_resumable : exit_done;
   how.log.info(ended(result));
   return say_how_it_ended(result, plan);
+}
+
+// Trains the grid of [tune] first, as a study of its own.
+int run_tuned(RunOptions options, const Study& study) {
+  const Study grid = tuning_study(study);
+  const RunPlan plan = plan_runs(grid, options.runs);
+  const bool finished = std::all_of(plan.runs.begin(), plan.runs.end(), is_closed);
+  if (options.worker) return run_study(options, options.tuning ? grid : tuned(study, options.runs));
+  if (options.dry_run && !finished)
+    std::cout << fmt::format("First the grid of [tune]; then {} with each arm's best of it.\n\n", study.settings.name);
+  if (!finished) {
+    options.tuning = true;
+    const int status = run_study(options, grid);
+    if (options.dry_run || (status != exit_done && status != exit_some_failed)) return status;
+    std::cerr << fmt::format("the grid is trained; now {} with each arm's best of it\n", study.settings.name);
+  }
+  options.tuning = false;
+  return run_study(options, tuned(study, options.runs));
+}
+
+}  // namespace
+
+int run_command(const RunOptions& options) {
+  const Study study = read_study(options.study, options.sets);
+  return study.tune.empty() ? run_study(options, study) : run_tuned(options, study);
 }
 
 }  // namespace absorb

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "studies/analysis/compensation/summaries.h"
+#include "studies/analysis/tuning.h"
 #include "studies/command/commands.h"
 #include "studies/folder/analysis_lock.h"
 #include "studies/folder/paths.h"
@@ -13,6 +14,8 @@
 #include "studies/report/text/table.h"
 #include "studies/run/deployment.h"
 #include "studies/run/runner.h"
+#include "studies/study/axes.h"
+#include "studies/study/tune.h"
 
 namespace absorb {
 
@@ -31,9 +34,10 @@ Settings whole_study(const Study& study) {
     if (!arm.reinitialise.empty()) table["reinitialise"] = arm.reinitialise;
     whole["arm"].push_back(table);
   }
-  for (const AxisSpec& axis : study.axes)
-    whole["axis"].push_back({{"key", axis.key}, {"values", axis.values}, {"labels", axis.labels}});
+  for (const AxisSpec& axis : study.axes) whole["axis"].push_back(write_axis(axis));
   for (const ContrastSpec& contrast : study.contrasts) whole["contrast"].push_back(write_settings(contrast));
+  if (!study.tune.empty()) whole["tune"] = write_tune(study.tune).value();
+  for (const TunedSpec& tuned : study.tuned) whole["tuned"].push_back(write_tuned(tuned));
   for (const ClaimSpec& claim : study.claims) whole["claim"].push_back(write_settings(claim));
   for (const DeploymentSpec& deployment : study.deployments) {
     Json table = write_settings(deployment);
@@ -47,6 +51,15 @@ Settings whole_study(const Study& study) {
 void write_study(Study study, const Path& folder) {
   study.settings.plugins = keep_plugins(folder);
   write_file(folder / "study.toml", whole_study(study).toml());
+}
+
+Study tuned(Study study, const Path& runs) {
+  if (study.tune.empty()) return study;
+  const Path folder = runs / tuning_study(study).settings.name;
+  require(std::filesystem::exists(folder / "plan.json"), "{}: its grid isn't trained yet: `absorb run {}` does that",
+          study.file.string(), study.file.string());
+  study.tuned = best_of_grid(study, read_records(folder, planned_in(folder)));
+  return study;
 }
 
 Study study_in(const Path& folder, const std::vector<std::string>& sets) {

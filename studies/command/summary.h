@@ -12,6 +12,9 @@ namespace absorb {
 Settings whole_study(const Study& study);
 /// Writes that to <folder>/study.toml, with every loaded plug-in copied beside it: the study names the copies.
 void write_study(Study study, const Path& folder);
+/// The study with each arm's best of its grid ([tune]), which is read in the grid's own folder below `runs`; a study
+/// without a grid as it is. UserError where the grid isn't trained yet.
+Study tuned(Study study, const Path& runs);
 /// The study that a folder holds; UserError if it is none.
 Study study_in(const Path& folder, const std::vector<std::string>& sets = {});
 /// What `absorb run` planned there: its plan.json. A folder of format 0 has none: it is planned from its study.toml,

@@ -23,7 +23,7 @@ std::string training_sentence(const TrainingSettings& training, int64_t context)
     schedule = "a constant rate";
   return fmt::format(
       "Each run took {} steps of {} x {} tokens ({} in all) with AdamW ({:g}, {:g}), peak rate {:g} after {} warm-up "
-      "steps and {}, weight decay {:g}{}. No rate was tuned: the arms share this one, whatever would be best for each.",
+      "steps and {}, weight decay {:g}{}.",
       grouped(training.steps), training.batch, context, grouped(training.steps * training.batch * context),
       training.beta1, training.beta2, training.learning_rate, training.warmup, schedule, training.weight_decay,
       training.clip > 0 ? fmt::format(" and the gradient's norm clipped at {:g}", training.clip) : "");

@@ -8,6 +8,7 @@
 #include "studies/folder/fields/record_fields.h"
 #include "studies/plan/folder_names.h"
 #include "studies/plugin/load.h"
+#include "studies/study/tune.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {
@@ -66,11 +67,14 @@ class Planner {
   }
 
  private:
-  Settings tables(const Settings& overrides, const Cell& cell) const {
+  Settings tables(const Settings& overrides, const Cell& cell, const TunedSpec* tuned = nullptr) const {
     Settings all = study_.base;
     all.merge(overrides);
     for (const auto& [key, value, label] : cell)
       all.merge(Settings::from_json(value, study_.file.string() + ": axis " + key).under(key));
+    if (tuned != nullptr)
+      for (const auto& [key, value] : tuned->values.items())
+        all.merge(Settings::from_json(value, study_.file.string() + ": [tune] " + key).under(key));
     all.merge(study_.last);
     return all;
   }
@@ -98,7 +102,10 @@ class Planner {
     for (const int64_t seed : study_.settings.seeds) {
       RunSpec spec;
       spec.arm = arm.name;
-      spec.settings = read_run_settings(tables(arm.overrides, cell), target, seed);
+      std::map<std::string, std::string> labels;
+      for (const auto& [key, value, label] : cell) labels[key] = label;
+      const TunedSpec* tuned = tuned_for(study_, arm.name, target, labels);
+      spec.settings = read_run_settings(tables(arm.overrides, cell, tuned), target, seed);
       try {
         match(spec.settings, cell);
       } catch (const UserError& error) {  // what a type refuses of a task; its settings were legal by themselves

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "studies/study/tune.h"
 
 namespace absorb {
 namespace {
@@ -213,6 +214,7 @@ void check_study(const Study& study, const Settings& all) {
   check_arms(study, all.tables("arm"));
   check_deployments(study, all.tables("deployment"));
   check_contrasts(study, all.tables("contrast"));
+  check_tune(study, all.table("tune"));
   check_claims(study, all.tables("claim"));
   check_compensation(study, all.table("compensation"));
 }

@@ -4,8 +4,10 @@
 #include <set>
 
 #include "core/error.h"
+#include "studies/study/axes.h"
 #include "studies/study/checks.h"
 #include "studies/study/plugins.h"
+#include "studies/study/tune.h"
 
 namespace absorb {
 
@@ -74,13 +76,6 @@ bool plain_name(const std::string& name) {
                               std::string::npos;
 }
 
-// What pandas and R read as a missing value.
-bool means_missing(const std::string& name) {
-  static const std::set<std::string> words = {"",     "NA",   "N/A",  "n/a",  "NULL", "null", "NaN", "nan",
-                                              "-NaN", "-nan", "None", "<NA>", "#NA",  "#N/A", "Inf", "1.#IND"};
-  return words.contains(name);
-}
-
 // The file itself on top of what it extends, and that on top of what it extends in turn.
 Settings read_with_base(const Path& file, std::set<Path> seen = {}) {
   require(std::filesystem::exists(file), "{}: there is no such study file", file.string());
@@ -109,17 +104,6 @@ Settings undotted(const Settings& table) {
     else
       out.merge(leaf);
     first = false;
-  }
-  return out;
-}
-
-std::vector<std::string> patterns(const Settings& table, const std::string& key) {
-  std::vector<std::string> out;
-  if (!table.has(key)) return out;
-  require(table.value()[key].is_array(), "{}: `{}` is an array of strings", table.where(key), key);
-  for (const Json& item : table.value()[key]) {
-    require(item.is_string(), "{}: `{}` is an array of strings", table.where(key), key);
-    out.push_back(item);
   }
   return out;
 }
@@ -168,38 +152,6 @@ ArmSpec read_arm(const Settings& table) {
   return arm;
 }
 
-AxisSpec read_axis(const Settings& table) {
-  for (const auto& [key, value] : table.value().items())
-    require(key == "key" || key == "values" || key == "labels",
-            "{}: unknown key `{}`; an axis has `key`, `values` and maybe `labels`", table.where(key), key);
-  require(table.has("key") && table.value()["key"].is_string(),
-          "{}: this axis needs a `key`, such as "
-          "\"routing.router.rank\"",
-          table.where());
-  require(table.has("values") && table.value()["values"].is_array() && !table.value()["values"].empty(),
-          "{}: this axis needs `values`, an array", table.where());
-  AxisSpec axis{table.value()["key"], {}, patterns(table, "labels")};
-  for (const Json& value : table.value()["values"]) {
-    require(std::find(axis.values.begin(), axis.values.end(), value) == axis.values.end(),
-            "{}: the value {} stands twice", table.where("values"), value.dump());
-    axis.values.push_back(value);
-  }
-  if (axis.labels.empty())
-    for (const Json& value : axis.values)
-      axis.labels.push_back(value.is_string() ? value.get<std::string>() : value.dump());
-  require(axis.labels.size() == axis.values.size(), "{}: {} labels for {} values", table.where("labels"),
-          axis.labels.size(), axis.values.size());
-  for (const std::string& label : axis.labels)
-    require(!means_missing(label),
-            "{}: a value called \"{}\" would be missing to pandas and R: give it a label in `labels`",
-            table.where(table.has("labels") ? "labels" : "values"), label);
-  for (const std::string& label : axis.labels)
-    require(std::count(axis.labels.begin(), axis.labels.end(), label) == 1,
-            "{}: two values are called \"{}\": give every one a label of its own in `labels`",
-            table.where(table.has("labels") ? "labels" : "values"), label);
-  return axis;
-}
-
 DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>& arms) {
   Settings rest = table;
   rest.erase("routing");
@@ -230,7 +182,8 @@ DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>
 }
 
 // What describes the study rather than a run.
-constexpr std::array own_tables = {"study", "arm", "axis", "contrast", "claim", "deployment", "compensation"};
+constexpr std::array own_tables = {"study", "arm",   "axis",       "contrast",    "claim",
+                                   "tune",  "tuned", "deployment", "compensation"};
 
 // [study], checked.
 StudySettings read_own(const Settings& own) {
@@ -253,17 +206,6 @@ std::vector<ArmSpec> read_arms(const std::vector<Settings>& tables) {
   }
   check_parents(tables, arms);
   return arms;
-}
-
-std::vector<AxisSpec> read_axes(const std::vector<Settings>& tables) {
-  std::vector<AxisSpec> axes;
-  std::set<std::string> keys;
-  for (const Settings& table : tables) {
-    axes.push_back(read_axis(table));
-    require(keys.insert(axes.back().key).second, "{}: two axes set `{}`, and the second would hide the first",
-            table.where("key"), axes.back().key);
-  }
-  return axes;
 }
 
 std::vector<DeploymentSpec> read_deployments(const std::vector<Settings>& tables, const std::vector<ArmSpec>& arms) {
@@ -297,6 +239,8 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
   study.axes = read_axes(all.tables("axis"));
   study.deployments = read_deployments(all.tables("deployment"), study.arms);
   for (const Settings& table : all.tables("contrast")) study.contrasts.push_back(read_settings<ContrastSpec>(table));
+  study.tune = read_tune(all.table("tune"));
+  study.tuned = read_tuned(all.tables("tuned"));
   for (const Settings& table : all.tables("claim")) study.claims.push_back(read_settings<ClaimSpec>(table));
   study.compensation = read_settings<CompensationSettings>(all.table("compensation"));
   require_sensible(study.compensation, file.string());

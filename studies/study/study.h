@@ -1,6 +1,7 @@
 // A study file, read: arms x targets x axis cells x seeds, and the contrasts that were planned before the first step.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,23 @@ struct ContrastSpec {
   std::string redrawn;            // the control with its choice drawn anew: gives the absorbed share S; may be empty
 };
 void fields(Fields& list, ContrastSpec& contrast);
+
+/// Rates, or any other keys, that every arm x target (x cell) gets its own best of, found on seeds of their own.
+struct TuneSpec {
+  std::vector<int64_t> seeds;
+  std::vector<AxisSpec> grid;  // crossed
+  bool empty() const { return grid.empty(); }
+};
+
+/// What tuning chose for one arm in one target and cell: [[tuned]], which absorb writes into a study's folder.
+struct TunedSpec {
+  std::string arm, target;
+  std::map<std::string, std::string> cell;  // axis key -> label
+  Json values = Json::object();             // dotted key -> value
+  std::string chosen;                       // its label in `tried`
+  std::vector<std::string> tried;           // every cell of the grid
+  std::vector<double> losses;               // valid, nats per token, mean over the tuning seeds; of each
+};
 
 /// A sentence that one row of the analysis decides, written before the study runs.
 struct ClaimSpec {
@@ -78,6 +96,8 @@ struct Study {
   std::vector<AxisSpec> axes;
   std::vector<ContrastSpec> contrasts;
   std::vector<ClaimSpec> claims;
+  TuneSpec tune;
+  std::vector<TunedSpec> tuned;  // empty until the grid is trained
   std::vector<DeploymentSpec> deployments;
   CompensationSettings compensation;
   Settings last;  // --set: laid over arms and axes too

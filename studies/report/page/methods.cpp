@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "studies/analysis/tuning.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/page/html.h"
 #include "studies/report/page/parts.h"
@@ -102,10 +103,27 @@ std::string tests_sentence(const StudyAnalysis& analysis) {
 
 }  // namespace
 
+namespace {
+
+std::string tuning_paragraph(const Study& study) {
+  std::string text =
+      study.tuned.empty()
+          ? std::string("No rate was tuned: every arm trains with the study's own, whatever would be best for it.")
+          : fmt::format(
+                "Each arm trains with its best of a grid, chosen by valid loss on seeds that no contrast uses "
+                "({}). ",
+                fmt::join(study.tune.seeds, ", ")) +
+                join(tuning_sentences(study), ". ") + ".";
+  return "<p>" + typeset(text) + "</p>\n";
+}
+
+}  // namespace
+
 std::string methods(const Material& material) {
   const auto paragraph = [](const std::string& text) { return "<p>" + typeset(text) + "</p>\n"; };
   const MethodsWords& words = material.methods;
   return paragraph(words.data + " " + model_sentence(material) + " " + words.training) +
+         tuning_paragraph(material.study) +
          paragraph(pairs_sentence(material.study) + " " + arms_sentence(material.study)) +
          (material.study.deployments.empty() ? "" : paragraph(deployments_sentence(material.study))) +
          paragraph(tests_sentence(material.analysis));

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "studies/analysis/groups.h"
+#include "studies/analysis/tuning.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/text/text_table.h"
 #include "studies/study/noncausal.h"
@@ -33,6 +34,14 @@ std::string claims(const StudyAnalysis& analysis) {
     out += wrapped(fmt::format("{}{}: {} ({})", result.verdict, result.exploratory ? ", stated afterwards" : "",
                                result.claim.says, grounds(result)),
                    table_width, " ", "   ");
+  return out;
+}
+
+std::string tuning(const Study& study) {
+  if (study.tuned.empty()) return "";
+  std::string out = fmt::format("\nTUNED on seeds of its own, {}: each arm's best of the grid, by valid loss\n",
+                                fmt::join(study.tune.seeds, ", "));
+  for (const std::string& sentence : tuning_sentences(study)) out += wrapped(sentence, table_width, " ", "   ");
   return out;
 }
 
@@ -273,8 +282,8 @@ std::string unfinished(const std::vector<RunRecord>& records) {
 }  // namespace
 
 std::string print_table(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis) {
-  return title(study) + claims(analysis) + arms(analysis) + contrasts(analysis) + severity(analysis) + doses(analysis) +
-         deployments(analysis) + concentration(analysis) + unfinished(records);
+  return title(study) + claims(analysis) + tuning(study) + arms(analysis) + contrasts(analysis) + severity(analysis) +
+         doses(analysis) + deployments(analysis) + concentration(analysis) + unfinished(records);
 }
 
 }  // namespace absorb
