@@ -167,6 +167,39 @@ Routes Routes::with(const Site& site, std::shared_ptr<const Route> route) const 
   return routes;
 }
 
+namespace {
+
+struct Roles {
+  std::shared_ptr<const Router> router, chooser, weigher;
+};
+
+// `scope`: of the router itself. What it chooses and weighs by is added beside it, and shares no product with anything.
+Roles make_roles(const Site& site, const RoutingTask& task, const RoutingSettings& settings,
+                 const Parameters& parameters, const Parameters& scope, bool chooses) {
+  const Routers& routers = registries().routers;
+  const auto [redraw_every, lag] = settings.choose;
+  const bool follows = redraw_every > 0 || lag > 0, apart = follows && chooses;
+  require(lag == 0 || apart, "routing.choose.lag: the selection \"{}\" keeps every choice, so that none can be old",
+          settings.selection.type);
+  require(settings.weigh.type.empty() || chooses,
+          "routing.weigh: the selection \"{}\" keeps every choice: one router weighs them all",
+          settings.selection.type);
+  const bool itself = follows && !apart && settings.frozen;
+  Roles roles{routers.make(settings.router, task, itself ? scope.following(scope, redraw_every, 0) : scope), {}, {}};
+  RoutingTask beside = task;
+  beside.input.clear();
+  if (apart)
+    roles.chooser = routers.make(settings.router, beside,
+                                 parameters.scope(site).scope("choose").following(scope, redraw_every, lag));
+  if (!settings.weigh.type.empty()) {
+    beside.component.part = task.attention() ? Part::attention_weigher : Part::expert_weigher;
+    roles.weigher = routers.make(settings.weigh, beside, parameters.scope(site).scope("weigh"));
+  }
+  return roles;
+}
+
+}  // namespace
+
 std::shared_ptr<const Route> make_route(const Site& site, const RoutingTask& base, const RoutingSettings& settings,
                                         const Parameters& parameters, const Moments* to) {
   RoutingTask task = base;
@@ -180,31 +213,14 @@ std::shared_ptr<const Route> make_route(const Site& site, const RoutingTask& bas
   if (settings.frozen) scope = scope.frozen();
   if (settings.draw != 0) scope = scope.redrawn(settings.draw);
   auto selection = all.selections.make(settings.selection, task, scope);
-  const auto [redraw_every, lag] = settings.choose;
-  const bool follows = redraw_every > 0 || lag > 0, apart = follows && selection->chooses();
-  require(lag == 0 || apart, "routing.choose.lag: the selection \"{}\" keeps every choice, so that none can be old",
-          settings.selection.type);
-  auto router = all.routers.make(
-      settings.router, task, follows && !apart && settings.frozen ? scope.following(scope, redraw_every, 0) : scope);
-  std::shared_ptr<const Router> chooser, weigher;
-  RoutingTask beside = task;
-  beside.input.clear();  // no product is shared with these
-  if (apart)
-    chooser = all.routers.make(settings.router, beside,
-                               parameters.scope(site).scope("choose").following(scope, redraw_every, lag));
-  if (!settings.weigh.type.empty()) {
-    require(selection->chooses(), "routing.weigh: the selection \"{}\" keeps every choice: one router weighs them all",
-            settings.selection.type);
-    beside.component.part = task.attention() ? Part::attention_weigher : Part::expert_weigher;
-    weigher = all.routers.make(settings.weigh, beside, parameters.scope(site).scope("weigh"));
-  }
+  const Roles roles = make_roles(site, task, settings, parameters, scope, selection->chooses());
   std::vector<Route::Loss> losses;
   for (const auto& [name, typed] : settings.losses) {
     const LossSettings common = common_settings(typed);
     losses.push_back({name, common.coefficient, common.reach == "router", all.losses.make(typed, task)});
   }
-  const Route route = Route(site, task, settings, std::move(router), std::move(selection), std::move(losses))
-                          .with_roles(std::move(chooser), std::move(weigher));
+  const Route route = Route(site, task, settings, roles.router, std::move(selection), std::move(losses))
+                          .with_roles(roles.chooser, roles.weigher);
   if (to != nullptr) {
     require(to->contains(site), "routing.moments_of = \"{}\": that arm has no router at {}", settings.moments_of, site);
     require(to->at(site).size(1) == task.groups, "routing.moments_of = \"{}\": another number of heads at {}",

@@ -74,9 +74,10 @@ std::string mean_sd(double mean, double sd, int digits) {
   return std::isfinite(sd) ? fmt::format("{:.{}f} +/- {:.{}f}", mean, digits, sd, digits) : number(mean, digits);
 }
 
-std::string fraction(const Ratio& ratio) {
+std::string fraction(const Ratio& ratio, int digits) {
   if (!ratio.why_undefined.empty()) return "undefined";
-  return fmt::format("{:.3f} {}", ratio.value, ratio.ci ? bracketed(ratio.ci, 3) : "(interval unbounded)");
+  return fmt::format("{:.{}f} {}", ratio.value, digits,
+                     ratio.ci ? bracketed(ratio.ci, digits) : "(interval unbounded)");
 }
 
 std::string with_cell(const std::string& target, const Cell& cell) {

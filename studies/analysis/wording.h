@@ -29,7 +29,7 @@ std::string short_count(double value);
 /// "1.2345 +/- 0.0067", or the mean alone where there is no sd.
 std::string mean_sd(double mean, double sd, int digits = 4);
 /// "0.85 [0.80, 0.90]" or "undefined".
-std::string fraction(const Ratio& ratio);
+std::string fraction(const Ratio& ratio, int digits = 3);
 /// The two together with a blank between them; nothing where both are empty.
 std::string with_cell(const std::string& target, const std::map<std::string, std::string>& cell);
 

@@ -163,13 +163,15 @@ void prepare(const RunOptions& options, const Study& study, const RunPlan& plan,
 }
 
 // The table, or what is missing from it; the exit status.
-int say_how_it_ended(const WorkResult& result, const RunPlan& plan) {
+// A grid's table stays in its folder.
+int say_how_it_ended(const WorkResult& result, const RunPlan& plan, bool grid) {
   if (result.interrupted && (result.open > 0 || result.undeployed > 0)) {
     std::cerr << fmt::format("stopped with {} of {} runs finished; the same command goes on where it stopped\n",
                              result.done + result.failed, plan.runs.size());
     return exit_resumable;
   }
-  std::cout << summarise(plan.folder);
+  const std::string table = summarise(plan.folder);
+  if (!grid) std::cout << table;
   if (result.open > 0 || result.undeployed > 0) {
     std::cerr << fmt::format("absorb: {} runs were not {}; the lines above say why\n",
                              result.open > 0 ? result.open : result.undeployed,
@@ -205,7 +207,7 @@ int run_study(const RunOptions& options, const Study& study) {
   const WorkResult result = work(plan, how);
   if (options.worker) return result.interrupted ? exit_resumable : exit_done;
   how.log.info(ended(result));
-  return say_how_it_ended(result, plan);
+  return say_how_it_ended(result, plan, options.tuning);
 }
 
 // Trains the grid of [tune] first, as a study of its own.

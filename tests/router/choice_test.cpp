@@ -66,7 +66,7 @@ TEST(RouterWeigh, WeighsWhatTheRouterChose) {
   EXPECT_TRUE(at::equal(
       w > 0,
       keep_mask({chosen.defined() ? scores_of(chosen) : Scores(), top_k(chosen, 2, Visible::all, false)}, chosen)));
-  const Tensor by_hand = at::linear(input.items, two.named("weigh")).unsqueeze(1);
+  const Tensor by_hand = at::linear(input.items, two.named("site.weigh.")).unsqueeze(1);
   EXPECT_TRUE(at::allclose(w, masked_softmax(by_hand, w > 0, true), 1e-12, 1e-12));
   EXPECT_EQ(two.parameters.stored()[1].slices[0].component.part, Part::expert_weigher);
   EXPECT_GT(two.route->cost().router.parameters, built(task, linear + sigmoid).route->cost().router.parameters);
@@ -86,8 +86,11 @@ TEST(RouterWeigh, TheChoiceLearnsThroughTheSigmoidOfItsScores) {
     const auto routing = [&] { return (*made.route)(input_for(task, x), pass); };
     for (const Stored& stored : made.parameters.stored()) stored.leaf.mutable_grad() = Tensor();
     (weights(routing()) * direction).sum().backward();
-    for (const Stored& stored : made.parameters.stored()) {
-      const Tensor hard = stored.leaf.grad().clone();
+    std::vector<Tensor> hard_gradients;
+    for (const Stored& stored : made.parameters.stored()) hard_gradients.push_back(stored.leaf.grad().clone());
+    for (std::size_t i = 0; i < hard_gradients.size(); ++i) {
+      const Stored& stored = made.parameters.stored()[i];
+      const Tensor& hard = hard_gradients[i];
       EXPECT_GT(hard.abs().max().item<double>(), 1e-3) << stored.name;
       EXPECT_LT(gradient_error([&] { return (weights(softened(routing())) * direction).sum(); }, stored.leaf), 1e-8);
       EXPECT_TRUE(at::allclose(stored.leaf.grad(), hard, 1e-10, 1e-12)) << stored.name;

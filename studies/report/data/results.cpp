@@ -33,6 +33,28 @@ Json of_fraction(const Ratio& ratio) {
           {"why_undefined", ratio.why_undefined.empty() ? Json(nullptr) : Json(ratio.why_undefined)}};
 }
 
+void add_absorption(Json& out, const ContrastResult& row) {
+  out["swap_cost"] = {{"n", row.swap_cost.n},
+                      {"mean_nats", value(row.swap_cost.mean)},
+                      {"sd", value(row.swap_cost.sd)},
+                      {"ci95", value(row.swap_cost.ci95)}};
+  out["absorbed_fraction"] = of_fraction(row.absorbed);
+  out["random_twin"] = row.twin;
+  out["lock_in"] = {{"n", row.lock_in.n}, {"mean_nats", value(row.lock_in.mean)}, {"ci95", value(row.lock_in.ci95)}};
+  out["content_cost"] = {
+      {"n", row.content_cost.n}, {"mean_nats", value(row.content_cost.mean)}, {"ci95", value(row.content_cost.ci95)}};
+  out["absorbed_net"] = of_fraction(row.net);
+  out["smallest_found_nats"] = value(row.smallest_found);
+  if (row.redrawn.empty()) return;
+  out["redrawn"] = row.redrawn;
+  out["stable"] = {{"n", row.stable.n},
+                   {"by_seed", values(row.stable_by_seed)},
+                   {"mean_nats", value(row.stable.mean)},
+                   {"sd", value(row.stable.sd)},
+                   {"ci95", value(row.stable.ci95)}};
+  out["absorbed_share"] = of_fraction(row.share);
+}
+
 Json of_contrast(const ContrastResult& row) {
   Json out = {{"name", row.name},
               {"target", row.target},
@@ -57,25 +79,7 @@ Json of_contrast(const ContrastResult& row) {
   out["tost"] = {{"margin_nats", value(row.margin_nats)}, {"p", value(row.p_tost)}, {"holm_p", value(row.holm_p_tost)}};
   out["holm_p"] = value(row.holm_p);
   out["variance_ratio"] = value(row.variance_ratio);
-  out["swap_cost"] = {{"n", row.swap_cost.n},
-                      {"mean_nats", value(row.swap_cost.mean)},
-                      {"sd", value(row.swap_cost.sd)},
-                      {"ci95", value(row.swap_cost.ci95)}};
-  out["absorbed_fraction"] = of_fraction(row.absorbed);
-  out["random_twin"] = row.twin;
-  out["lock_in"] = {{"n", row.lock_in.n}, {"mean_nats", value(row.lock_in.mean)}, {"ci95", value(row.lock_in.ci95)}};
-  out["content_cost"] = {
-      {"n", row.content_cost.n}, {"mean_nats", value(row.content_cost.mean)}, {"ci95", value(row.content_cost.ci95)}};
-  out["absorbed_net"] = of_fraction(row.net);
-  out["smallest_found_nats"] = value(row.smallest_found);
-  if (row.redrawn.empty()) return out;
-  out["redrawn"] = row.redrawn;
-  out["stable"] = {{"n", row.stable.n},
-                   {"by_seed", values(row.stable_by_seed)},
-                   {"mean_nats", value(row.stable.mean)},
-                   {"sd", value(row.stable.sd)},
-                   {"ci95", value(row.stable.ci95)}};
-  out["absorbed_share"] = of_fraction(row.share);
+  add_absorption(out, row);
   return out;
 }
 

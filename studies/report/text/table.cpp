@@ -100,7 +100,7 @@ std::string absorption(const Block& block) {
   std::string notes;
   for (const ContrastResult* row : block) {
     table.row({row->target, cell_label(row->cell), number(row->swap_cost.mean), number(row->lock_in.mean),
-               fraction(row->absorbed), fraction(row->net), number(row->smallest_found), row->verdict});
+               fraction(row->absorbed, 2), fraction(row->net, 2), number(row->smallest_found), row->verdict});
     if (!row->absorbed.why_undefined.empty())
       notes += paragraph(
           fmt::format("R undefined ({}): {}", with_cell(row->target, row->cell), row->absorbed.why_undefined));
@@ -163,8 +163,7 @@ std::string contrasts(const StudyAnalysis& analysis) {
 std::string severity(const StudyAnalysis& analysis) {
   if (analysis.severity.empty()) return "";
   std::string out =
-      "\nSEVERITY: above 0 where attention absorbs more; paired by seed, p not adjusted; found: what 80 % power "
-      "finds\n";
+      "\nSEVERITY: above 0 where attention absorbs more; paired by seed, p not adjusted; found: as above\n";
   for (size_t first = 0, last = 0; first < analysis.severity.size(); first = last) {
     const SeverityResult& head = analysis.severity[first];
     TextTable table({{"quantity", words},

@@ -218,7 +218,7 @@ TEST_F(TrainingDataset, TheFirstTypesShareOneTable) {
     return found;
   };
   const std::set<std::string> text = keys(""), recall = keys("type = 'recall'\ncorpus = 'a.txt'");
-  EXPECT_EQ(text.size(), 24U);
+  EXPECT_EQ(text.size(), 25U);
   EXPECT_EQ(recall, text);
   const DataSettings data = read_data(Settings::from_text("type = 'rule'\nvalues = 3\ncorpus = 'a.txt'", "test"));
   EXPECT_EQ(write_data(data)["corpus"], "a.txt");
