@@ -18,8 +18,9 @@ class ToRecord final : public Fields {
   void field(const std::string& key, bool& value, std::string_view doc) override {
     list_.field(key, value, About(doc));
   }
+  // A word that a later absorb added is absent from what an earlier one wrote.
   void field(const std::string& key, std::string& value, std::string_view doc) override {
-    list_.field(key, value, About(doc));
+    list_.field(key, value, About(doc).optional());
   }
   void field(const std::string& key, std::string& value, const std::vector<std::string>&,
              std::string_view doc) override {

@@ -59,7 +59,7 @@ TEST(StudiesShare, IsStableOverStableAndContent) {
 TEST(StudiesShare, SaysWhatItCouldHaveFound) {
   std::vector<RunRecord> records = records_with(0.03, 0.08);
   for (RunRecord& run : records)
-    if (run.arm == "redrawn" && run.target == "attention") run.val_loss += run.seed % 2 == 0 ? 0.012 : -0.008;
+    if (run.arm == "redrawn" && run.target == "attention") run.val_loss += run.seed % 2 == 0 ? 0.02 : -0.02;
   const StudyAnalysis analysis = analysed(with_redrawn(), records);
   const SeverityResult& row = severity(analysis, "S");
   EXPECT_EQ(row.verdict, "undecided");
