@@ -160,6 +160,12 @@ std::string contrasts(const StudyAnalysis& analysis) {
   return out;
 }
 
+/// Under a heading that says "attention - moe".
+std::string short_label(const SeverityResult& row) {
+  if (row.between != "attention - moe") return quantity_label(row);
+  return row.quantity == "gap" ? "gap (moe first)" : row.quantity == "stable" ? "V_stable" : row.quantity;
+}
+
 std::string severity(const StudyAnalysis& analysis) {
   if (analysis.severity.empty()) return "";
   std::string out =
@@ -178,7 +184,7 @@ std::string severity(const StudyAnalysis& analysis) {
     for (; last < analysis.severity.size(); ++last) {
       const SeverityResult& row = analysis.severity[last];
       if (row.between != head.between || row.contrast != head.contrast || row.cell != head.cell) break;
-      table.row({quantity_label(row), row.unit, std::to_string(row.n), signed_number(row.mean), bracketed(row.ci95),
+      table.row({short_label(row), row.unit, std::to_string(row.n), signed_number(row.mean), bracketed(row.ci95),
                  p_value(row.p_t), p_value(row.p_tost), number(row.smallest_found), row.verdict});
     }
     out += wrapped(fmt::format("{}, {}{}", head.contrast, with_cell(head.between, head.cell),
