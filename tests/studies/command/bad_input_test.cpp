@@ -131,6 +131,31 @@ TEST_F(StudyBadInput, ChangedSettingsUnderAnExistingRun) {
   EXPECT_EQ(std::count(changed.err.begin(), changed.err.end(), '\n'), 1);
 }
 
+TEST_F(StudyBadInput, ChoicesThatContradictThemselves) {
+  const auto arm = [](const std::string& routing) { return "[[arm]]\nname = \"c\"\n" + routing; };
+  refused(arm("routing.choose.redraw_every = 1\n"), "say routing.frozen = true");
+  refused(arm("routing.choose.lag = 1\nrouting.frozen = true\n"), "a frozen router never was another");
+  refused(arm("routing.selection = { type = \"soft\" }\nrouting.choose.lag = 1\n"), "keeps every choice");
+  refused(arm("routing.selection = { type = \"soft\" }\nrouting.weigh = { type = \"linear\" }\n"),
+          "keeps every choice");
+  refused(arm("routing.weigh = { type = \"lienar\" }\n"), "did you mean \"linear\"?");
+  refused(arm("routing.choose.redraw = 1\n"), "did you mean `redraw_every`?");
+  refused_set("data.order=random", "windows, permuted");
+  refused_set("routing.swap_draws=0", "must be in [1, 1000] but got 0");
+}
+
+TEST_F(StudyBadInput, ClaimsAndSharesThatNameNoRow) {
+  const std::string claim = "[[claim]]\nsays = \"x\"\n";
+  refused(claim + "contrast = \"nobody\"\n", "there is no contrast \"nobody\"; contrasts: gap");
+  refused(claim + "contrast = \"gap\"\n", "where = \"severity\", and the study's targets are attention");
+  refused(claim + "contrast = \"gap\"\nwhere = \"attention\"\n", "has no `redrawn` arm, so that there is no S");
+  refused(claim + "contrast = \"gap\"\nwhere = \"attention\"\nquantity = \"G\"\n", "S, V_stable, gap, R, R_net");
+  refused("[[claim]]\ncontrast = \"gap\"\n", "needs a sentence");
+  const std::string contrast = "[[contrast]]\nname = \"c\"\ntreatment = \"learned\"\ncontrol = \"random\"\n";
+  refused(contrast + "redrawn = \"redarwn\"\n", "its redrawn arm names no routed arm: \"redarwn\"");
+  refused(contrast + "redrawn = \"random\"\n", "needs three arms");
+}
+
 TEST_F(StudyBadInput, FoldersThatCannotBeWritten) {
   std::ofstream(folder / "file") << "x";
   const auto result =
