@@ -34,7 +34,7 @@ class StudyBadInput : public testing::CommandTest {
 
 TEST_F(StudyBadInput, Settings) {
   refused("[[arm]]\nname = \"c\"\nrouting.frozne = true\n",
-          "study.toml:35:9: unknown key `frozne`; did you mean `frozen`?");
+          "study.toml:36:9: unknown key `frozne`; did you mean `frozen`?");
   refused_set("training.steps=many", "`steps` must be a whole number but got \"many\"");
   refused_set("training.learning_rate=1000", "must be in [0, 100] but got 1000");
   refused_set("routing.router.type=bilinaer",
@@ -42,7 +42,7 @@ TEST_F(StudyBadInput, Settings) {
   refused_set("routing.selection.k=33", "selection.k = 33 is above the number of keys, 32");
   refused_set("model.heads=5", "model.width = 32 is not divisible by model.heads = 5");
   refused_set("trainign.steps=3", "unknown table `trainign`; did you mean `training`?");
-  refused("[broken", "study.toml:33:");
+  refused("[broken", "study.toml:34:");
 }
 
 TEST_F(StudyBadInput, Studies) {
@@ -62,7 +62,7 @@ TEST_F(StudyBadInput, Studies) {
 
 TEST_F(StudyBadInput, AxesWhoseCellsWouldBeTakenForOne) {
   const std::string axis = "[[axis]]\nkey = \"routing.router.rank\"\n";
-  refused(axis + "values = [1, 2]\nlabels = [\"x\", \"x\"]\n", "study.toml:36:1: two values are called \"x\"");
+  refused(axis + "values = [1, 2]\nlabels = [\"x\", \"x\"]\n", "study.toml:37:1: two values are called \"x\"");
   refused("[[axis]]\nkey = \"routing.attention.apply\"\nvalues = [\"1\", 1]\n", "two values are called \"1\"");
   refused(axis + "values = [1, 2]\n" + axis + "values = [3, 4]\n", "two axes set `routing.router.rank`");
   refused(axis + "values = [1]\nlabels = [\"" + std::string(300, 'x') + "\"]\n", "give the axes shorter `labels`");
@@ -76,7 +76,7 @@ TEST_F(StudyBadInput, WhatWouldFallOutInSilence) {
     return "[[contrast]]\nname = \"c\"\ntreatment = \"a\"\ncontrol = \"m\"\n" + more;
   };
   refused(moe,
-          "study.toml:35:1: arm \"m\" asks for target \"moe\", which the study doesn't run; study.targets: attention");
+          "study.toml:36:1: arm \"m\" asks for target \"moe\", which the study doesn't run; study.targets: attention");
   refused_in(both_targets, apart + contrast("primary = true\n"),
              "contrast \"c\" has no target: a runs in attention, m in moe");
   const std::string swap = "[[deployment]]\nname = \"d\"\nrandom = 1\n";
@@ -91,7 +91,7 @@ TEST_F(StudyBadInput, WhatWouldFallOutInSilence) {
               "deployment = \"d\"\n",
           "contrast \"c\": deployment \"d\" leaves arm \"random\" out");
   refused("[compensation]\npaired = \"rondam\"\n",
-          "study.toml:34:1: compensation.paired names no routed arm: \"rondam\"; arms: learned, random");
+          "study.toml:35:1: compensation.paired names no routed arm: \"rondam\"; arms: learned, random");
   refused("[compensation]\nsame = \"dense\"\n", "compensation.same names no routed arm: \"dense\"");
 }
 

@@ -37,7 +37,7 @@ class CommandTest : public ::testing::Test {
         << "[data]\ntype = \"recall\"\nsequences = 64\n"
         << "[model]\nlayers = 1\nwidth = 32\nheads = 2\ncontext = 32\n"
         << "[training]\nsteps = " << steps << "\nbatch = 8\nwarmup = 5\ncheckpoint_every = 5\nevaluate_every = 20\n"
-        << "[routing]\nrouter = { type = \"bilinear\", rank = 4 }\nselection = { type = \"top_k\", k = 4 }\n"
+        << "[routing]\nswap_draws = 2\nrouter = { type = \"bilinear\", rank = 4 }\nselection = { type = \"top_k\", k = 4 }\n"
         << "[[arm]]\nname = \"learned\"\n[[arm]]\nname = \"random\"\nrouting.frozen = true\n"
         << "[[contrast]]\nname = \"gap\"\ntreatment = \"learned\"\ncontrol = \"random\"\nprimary = true\n"
         << extra;
@@ -68,6 +68,7 @@ warmup = 5
 keep_weights = [10]
 learning_rate = 1e-2
 [routing]
+swap_draws = 2
 router = { type = "bilinear", rank = 16 }
 selection = { type = "soft" }
 [[arm]]

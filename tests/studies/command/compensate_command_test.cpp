@@ -35,6 +35,7 @@ steps = 20
 batch = 8
 warmup = 5
 [routing]
+swap_draws = 2
 router = { type = "bilinear", rank = 4 }
 [routing.attention]
 selection = { type = "top_k", k = 4 }
