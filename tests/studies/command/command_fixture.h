@@ -37,7 +37,8 @@ class CommandTest : public ::testing::Test {
         << "[data]\ntype = \"recall\"\nsequences = 64\n"
         << "[model]\nlayers = 1\nwidth = 32\nheads = 2\ncontext = 32\n"
         << "[training]\nsteps = " << steps << "\nbatch = 8\nwarmup = 5\ncheckpoint_every = 5\nevaluate_every = 20\n"
-        << "[routing]\nswap_draws = 2\nrouter = { type = \"bilinear\", rank = 4 }\nselection = { type = \"top_k\", k = 4 }\n"
+        << "[routing]\nswap_draws = 2\nrouter = { type = \"bilinear\", rank = 4 }\nselection = { type = \"top_k\", k = "
+           "4 }\n"
         << "[[arm]]\nname = \"learned\"\n[[arm]]\nname = \"random\"\nrouting.frozen = true\n"
         << "[[contrast]]\nname = \"gap\"\ntreatment = \"learned\"\ncontrol = \"random\"\nprimary = true\n"
         << extra;
