@@ -110,7 +110,7 @@ void erase_allowances(Json& resolved) {
   for (Json& kind : resolved["routing"]) {
     kind.erase("allow_noncausal");
     if (kind.value("choose", Json()) == now) kind.erase("choose");
-    if (kind.value("swap_draws", Json()) == 1) kind.erase("swap_draws");
+    kind.erase("swap_draws");  // how well a swap is known, not what was trained
   }
 }
 

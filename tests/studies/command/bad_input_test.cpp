@@ -139,7 +139,7 @@ TEST_F(StudyBadInput, ChoicesThatContradictThemselves) {
   refused(arm("routing.selection = { type = \"soft\" }\nrouting.weigh = { type = \"linear\" }\n"),
           "keeps every choice");
   refused(arm("routing.weigh = { type = \"lienar\" }\n"), "did you mean \"linear\"?");
-  refused(arm("routing.choose.redraw = 1\n"), "did you mean `redraw_every`?");
+  refused(arm("routing.choose.redraw = 1\n"), "unknown key `redraw`; known here: lag, redraw_every");
   refused_set("data.order=random", "windows, permuted");
   refused_set("routing.swap_draws=0", "must be in [1, 1000] but got 0");
 }
