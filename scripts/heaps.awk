@@ -1,13 +1,11 @@
-# Deals sources to heaps of at most 60, first fit, so that no two of a heap define the same name in an unnamed namespace:
-# "heap source".
+# Deals sources to heaps, first fit, so that no two of a heap define the same name in an unnamed namespace: "heap source".
 function deal(   h, fits, n) {
   if (file == "") return
   for (h = 0; ; ++h) {
-    fits = size[h] < 60
+    fits = 1
     for (n in names) if ((h, n) in taken) { fits = 0; break }
     if (fits) break
   }
-  ++size[h]
   for (n in names) taken[h, n] = 1
   print h, file
 }
