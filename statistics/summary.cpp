@@ -8,6 +8,7 @@
 #include "statistics/student.h"
 
 namespace absorb {
+
 Summary summarize(std::span<const double> values) {
   Summary summary{static_cast<int64_t>(values.size()), nan, nan};
   if (values.empty()) return summary;

@@ -1,4 +1,3 @@
-
 #include "compensation/recovery/recovery.h"
 #include "compensation/subject/component_json.h"
 #include "core/numbers.h"

@@ -8,6 +8,7 @@
 #include "studies/report/data/derived.h"
 #include "studies/report/data/json_values.h"
 #include "studies/report/page/page.h"
+#include "studies/study/tune.h"
 
 namespace absorb {
 namespace {
@@ -188,14 +189,10 @@ Json results_json(const Study& study, const std::vector<RunRecord>& records, con
   out["study"] = {{"name", study.settings.name},   {"question", study.settings.question},
                   {"note", study.settings.note},   {"targets", study.settings.targets},
                   {"seeds", study.settings.seeds}, {"match", study.settings.match}};
-  for (const TunedSpec& tuned : study.tuned)
-    out["tuned"].push_back({{"arm", tuned.arm},
-                            {"target", tuned.target},
-                            {"cell", tuned.cell},
-                            {"values", tuned.values},
-                            {"chosen", tuned.chosen},
-                            {"tried", tuned.tried},
-                            {"losses", values(tuned.losses)}});
+  for (const TunedSpec& tuned : study.tuned) {
+    out["tuned"].push_back(write_tuned(tuned));
+    out["tuned"].back()["losses"] = values(tuned.losses);  // null where a value failed
+  }
   if (!analysis.claims.empty()) out["claims"] = list(analysis.claims, of_claim);
   out["arms"] = list(analysis.arms, of_arm);
   out["runs"] = list(records, of_run);
