@@ -1,4 +1,4 @@
-#include "statistics/ranks.h"
+#include "statistics/counting/ranks.h"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/numbers.h"
 #include "core/settings.h"
-#include "statistics/ranks.h"
+#include "statistics/counting/ranks.h"
 
 namespace absorb {
 namespace {

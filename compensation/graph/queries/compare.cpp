@@ -10,9 +10,9 @@
 #include "core/error.h"
 #include "core/numbers.h"
 #include "core/settings.h"
+#include "statistics/counting/permutation.h"
 #include "statistics/holm.h"
 #include "statistics/paired.h"
-#include "statistics/permutation.h"
 
 namespace absorb {
 namespace {

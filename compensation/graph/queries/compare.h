@@ -16,7 +16,7 @@ struct ComparedNumber {
   std::vector<double> a, b;  // NaN left out; the same seeds in the same order where `paired`
   bool paired = false;
   double p = 0;  // two-sided: signs flipped where the same seeds are on both sides (statistics/paired.h), else all ways
-                 // to share out the runs (statistics/permutation.h); NaN where a side has no number
+                 // to share out the runs (statistics/counting/permutation.h); NaN where a side has no number
 };
 
 /// Only numbers of whole graphs are compared (of share also each router's): Holm's adjustment over hundreds of

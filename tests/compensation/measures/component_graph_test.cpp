@@ -10,7 +10,7 @@
 #include "compensation/graph/nodes.h"
 #include "compensation/recovery/recovery.h"
 #include "core/error.h"
-#include "statistics/ranks.h"
+#include "statistics/counting/ranks.h"
 #include "tests/compensation/folder.h"
 #include "tests/compensation/linear_plants.h"
 

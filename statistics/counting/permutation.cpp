@@ -1,4 +1,4 @@
-#include "statistics/permutation.h"
+#include "statistics/counting/permutation.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "statistics/ranks.h"
+#include "statistics/counting/ranks.h"
 
 #include <algorithm>
 #include <cmath>
