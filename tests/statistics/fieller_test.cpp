@@ -147,22 +147,6 @@ TEST(StatisticsFraction, CoverageOfADifferenceBetweenTargets) {
   }
 }
 
-// Element i of both from seed i: stable part and content of what routing is worth.
-struct Parts {
-  std::vector<double> stable, content;
-};
-
-// The three arms' losses share a seed's own; V_stable and V_content share the frozen arm's, with opposite signs.
-Parts simulate_parts(Random& random, int64_t n, double stable, double content, double sd) {
-  Parts parts;
-  for (int64_t seed = 0; seed < n; ++seed) {
-    const double learned = sd * random.gauss(), frozen = sd * random.gauss(), redrawn = sd * random.gauss();
-    parts.stable.push_back(stable + redrawn - frozen);
-    parts.content.push_back(content + frozen - learned);
-  }
-  return parts;
-}
-
 TEST(StatisticsShare, IsStableOverTheSumAndUndefinedWithinNoise) {
   const std::vector<double> stable{0.1, 0.2, 0.3}, content{0.3, 0.5, 0.4}, nothing{0.1, -0.1, 0.05};
   const Ratio share = absorbed_share(stable, content);

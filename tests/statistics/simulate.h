@@ -36,6 +36,22 @@ inline Arms simulate_arms(Random& random, int64_t n, double mean, double varianc
   return arms;
 }
 
+/// Parts of an absorbed share, in nats: element i of both from seed i.
+struct Parts {
+  std::vector<double> stable, content;
+};
+
+/// The three arms' losses vary by `sd` each; V_stable and V_content share the frozen arm's, with opposite signs.
+inline Parts simulate_parts(Random& random, int64_t n, double stable, double content, double sd) {
+  Parts parts;
+  for (int64_t seed = 0; seed < n; ++seed) {
+    const double learned = sd * random.gauss(), frozen = sd * random.gauss(), redrawn = sd * random.gauss();
+    parts.stable.push_back(stable + redrawn - frozen);
+    parts.content.push_back(content + frozen - learned);
+  }
+  return parts;
+}
+
 /// Share of `simulated_studies` studies for which `holds(random)` is true.
 template <class Holds>
 double simulated_share(uint64_t seed, Holds holds, int studies = simulated_studies) {
