@@ -1,8 +1,9 @@
 // Plans in stages: train seeds until the verdict is there, at most so many. Whoever looks after every seed and tests at
 // 5 % each time finds what isn't there far more often than in 5 %. Here each look has a level of its own, so that all
-// looks together reject in 5 %. Surprising: the levels are exact for t tests at any n, since t of n + 1 seeds depends
-// on the first n through their t alone (the sum of squares is complete and sufficient for the sd, so that everything
-// free of scale is independent of it: Basu 1955); no normal approximation is made. docs/science.md section 6.
+// looks together reject in 5 %. Surprising: the levels are exact for t tests at any n: without a difference, t of n + 1
+// seeds depends on the first n through their t alone (the sum of squares is complete and sufficient for the sd, so that
+// everything free of scale is independent of it: Basu 1955); no normal approximation is made. docs/science.md
+// section 6.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +12,11 @@
 namespace absorb {
 
 /// Spent at n of n_most seeds: alpha (n / n_most)^spending_power (Kim and DeMets 1987, Biometrika 74:149). Their 3 is
-/// O'Brien and Fleming's plan for many looks; with a look at every seed of so few it costs 5 points of power, 6 costs 2
-/// (tests/statistics/staged_test.cpp).
+/// O'Brien and Fleming's plan for many looks; with a look at every seed of so few it costs the t test 5 points of
+/// power, 6 costs 2 (tests/statistics/staged_test.cpp).
 inline constexpr double spending_power = 6;
 
-/// Looks at every n from n_least to n_most, both counted. A look that is left out, or taken by nobody, keeps the size
-/// below alpha.
+/// Looks at every n from n_least to n_most, both counted. A look that nobody takes only lowers the size.
 struct StagedPlan {
   int64_t n_least = 0, n_most = 0;  // 3 <= n_least <= n_most
   double alpha = 0.05;              // of all looks together: of the two-sided t test, and of each side of the TOST
@@ -40,7 +40,7 @@ std::vector<Look> looks(const StagedPlan& plan);
 /// The look at n_now seeds; levels of 0 before the first. InternalError as above and for n_now beyond n_most.
 Look look_at(int64_t n_now, int64_t n_least, int64_t n_most, double alpha = 0.05);
 
-enum class StagedTest { t, tost };
+enum class StagedTest { t, tost };  // two-sided; at the margin
 
 /// The alpha of the plan with which a p at n seeds just passes: what is compared with 0.05, and what Holm adjusts over
 /// several contrasts (Holm's k-th step then is a plan of alpha / k, whose levels are not the plan's over k). 1 where it

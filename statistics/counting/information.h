@@ -38,8 +38,8 @@ inline constexpr int64_t information_permutations = 999;
 /// left out for 0, and corrects too little where most pairs that can be weren't seen.
 /// Null: labels permuted within each stratum; p = (1 + those that reach the plug-in estimate) / (1 + permutations),
 /// which holds its level at any n. `key` names the draws (the same give the same numbers): one of its own for each of
-/// several tables. Takes a draw an observation and permutation, about a second for 65,536 and 999. InternalError without any
-/// observation, for a table that isn't of its size, a count or a number of permutations below 0.
+/// several tables. Takes a draw an observation and permutation, about a second for 65,536 and 999. InternalError
+/// without any observation, for a table that isn't of its size, a count or a number of permutations below 0.
 Information information(std::span<const CountTable> strata, int64_t permutations = information_permutations,
                         uint64_t key = 0);
 
