@@ -14,10 +14,6 @@
 namespace absorb {
 namespace {
 
-bool beyond_noise(const Measured& measured) {
-  return std::abs(measured.value) > noise_errors * measured.standard_error;
-}
-
 class KnockOut {
  public:
   KnockOut(Subject& subject, const CompensationSettings& settings, const MeasureContext& context)

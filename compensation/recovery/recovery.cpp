@@ -65,6 +65,10 @@ bool above_noise(const Measured& measured) {
   return measured.value > noise_errors * measured.standard_error;
 }
 
+bool beyond_noise(const Measured& measured) {
+  return std::abs(measured.value) > noise_errors * measured.standard_error;
+}
+
 std::string within_noise(const std::string& what, const Measured& measured) {
   if (std::isnan(measured.standard_error))
     return fmt::format("{} {:.6f} nats, with an error that so few samples can't tell", what, measured.value);

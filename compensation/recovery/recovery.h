@@ -35,6 +35,8 @@ Measured mean_of(const DrawRows& rows);
 constexpr double noise_errors = 2;
 /// False also where the error is not known.
 bool above_noise(const Measured& measured);
+/// The same on either side of 0.
+bool beyond_noise(const Measured& measured);
 /// "the swap costs 0.001200 nats, within its noise (2 standard errors = 0.003000)", for `what` = "the swap costs".
 std::string within_noise(const std::string& what, const Measured& measured);
 

@@ -96,6 +96,9 @@ class Subject {
   /// mean logit of the vocabulary, through the final norm with its scale frozen at that of the whole model. `ablated`:
   /// the place in writers() of one whose output is replaced by its mean over the examples' tokens.
   virtual Tensor direct_effects(std::optional<std::size_t> ablated, Examples examples) = 0;
+  /// [examples], nats per token of each held-out sequence while every writer in `ablated` (places in writers()) writes
+  /// its mean over the examples' tokens, that of the whole model, however many are ablated. None: losses() bit for bit.
+  virtual std::vector<double> ablated_losses(std::span<const std::size_t> ablated, Examples examples) = 0;
 };
 
 }  // namespace absorb

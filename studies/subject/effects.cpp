@@ -49,20 +49,43 @@ RunSubject::Writes RunSubject::writes_of(const Batch& batch, const Pass& pass, c
   return writes;
 }
 
+const RunSubject::Writes& RunSubject::means_of(Examples examples) {
+  if (!averaged_.empty() && std::ranges::equal(averaged_, examples)) return means_;
+  means_.clear();
+  averaged_.clear();
+  Writes sums;
+  each_batch(examples, [&](const Batch& batch, Pass& pass) {
+    for (const auto& [site, output] : writes_of(batch, pass, {}, {})) {
+      const Tensor sum = output.to(at::kDouble).sum(at::IntArrayRef{0, 1});
+      Tensor& all = sums[site];
+      all = all.defined() ? all + sum : sum;
+    }
+  });
+  const auto tokens = static_cast<double>(examples.size() * static_cast<std::size_t>(data_->context()));
+  for (const auto& [site, sum] : sums) means_[site] = (sum / tokens).to(run_.parameters().flat().scalar_type());
+  averaged_.assign(examples.begin(), examples.end());
+  return means_;
+}
+
+std::vector<double> RunSubject::ablated_losses(std::span<const std::size_t> ablated, Examples examples) {
+  if (ablated.empty()) return evaluate(run_.routes(), examples);
+  const at::NoGradGuard no_grad;
+  const std::vector<Site> sites = run_.model().writers();
+  const Writes& means = means_of(examples);
+  Writes instead;
+  for (const std::size_t place : ablated) instead[sites.at(place)] = means.at(sites[place]);
+  return evaluate(run_.routes(), examples, [&instead](const Site& site, const Tensor& y) {
+    const auto mean = instead.find(site);
+    return mean == instead.end() ? y : mean->second.expand_as(y);
+  });
+}
+
 Tensor RunSubject::direct_effects(std::optional<std::size_t> ablated, Examples examples) {
   const at::NoGradGuard no_grad;
   const std::vector<Site> sites = run_.model().writers();
   const Site out = ablated ? sites.at(*ablated) : Site();
-  Tensor mean;  // [D], of the ablated writer's output
-  if (ablated) {
-    each_batch(examples, [&](const Batch& batch, Pass& pass) {
-      const Tensor sum = writes_of(batch, pass, {}, {}).at(out).to(at::kDouble).sum(at::IntArrayRef{0, 1});
-      mean = mean.defined() ? mean + sum : sum;
-    });
-    mean = (mean / static_cast<double>(examples.size() * static_cast<std::size_t>(data_->context())));
-    mean = mean.to(run_.parameters().flat().scalar_type());
-  }
-  std::vector<Tensor> effects;  // [writers, batch] each
+  const Tensor mean = ablated ? means_of(examples).at(out) : Tensor();  // [D], of the ablated writer's output
+  std::vector<Tensor> effects;                                          // [writers, batch] each
   each_batch(examples, [&](const Batch& batch, Pass& pass) {
     const Writes clean = writes_of(batch, pass, {}, {});
     const Writes writes = ablated ? writes_of(batch, pass, out, mean) : clean;

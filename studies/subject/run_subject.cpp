@@ -126,12 +126,15 @@ void RunSubject::each_batch(Examples examples, const std::function<void(const Ba
   }
 }
 
-std::vector<double> RunSubject::evaluate(const Routes& routes, Examples examples) const {
+std::vector<double> RunSubject::evaluate(const Routes& routes, Examples examples, const Write& write) const {
   at::NoGradGuard no_grad;
   std::vector<double> out;
   const TokenLosses losses = run_.losses(routes);
   each_batch(examples, [&](const Batch& batch, Pass& pass) {
-    const Tensor nats = losses(batch, pass).to(at::kDouble).sum(1);
+    PassInput input = pass.in;
+    input.write = write;
+    Pass looked{.in = std::move(input)};
+    const Tensor nats = losses(batch, looked).to(at::kDouble).sum(1);
     const Tensor mean = (nats / (batch.targets >= 0).sum(1).clamp_min(1)).cpu();
     out.insert(out.end(), mean.const_data_ptr<double>(), mean.const_data_ptr<double>() + mean.numel());
   });

@@ -34,22 +34,28 @@ class RunSubject final : public Subject {
 
   std::vector<Group> writers() const override;
   Tensor direct_effects(std::optional<std::size_t> ablated, Examples examples) override;
+  std::vector<double> ablated_losses(std::span<const std::size_t> ablated, Examples examples) override;
 
  private:
   /// The run under one disturbance: everything is put back at its end, an exception's included.
   class Disturbed;
   using Writes = std::map<Site, Tensor>;
+  using Write = decltype(PassInput::write);
 
   /// Drawn once: a random router costs passes to match.
   const RandomRoutes& random_routes(const std::vector<Component>& routers, uint64_t draw);
   Batch sequences(Examples examples) const;
   /// Calls `visit` with each batch of the examples and a pass of its own, on the device.
   void each_batch(Examples examples, const std::function<void(const Batch&, Pass&)>& visit) const;
-  std::vector<double> evaluate(const Routes& routes, Examples examples) const;
+  /// `write`: as in PassInput.
+  std::vector<double> evaluate(const Routes& routes, Examples examples, const Write& write = {}) const;
   /// Mean loss of one batch of training text for step `step` of adaptation.
   Tensor adaptation_loss(const TokenLosses& losses, int64_t step) const;
   /// What each writer adds on one batch.
   Writes writes_of(const Batch& batch, const Pass& pass, const Site& ablated, const Tensor& instead) const;
+  /// [D] each: what each writer adds, the mean over the examples' tokens. Those of the last examples are kept, since
+  /// every writer is ablated on them in turn.
+  const Writes& means_of(Examples examples);
 
   RunSettings settings_;
   int64_t batch_ = 0;
@@ -60,6 +66,8 @@ class RunSubject final : public Subject {
   std::map<Component, int64_t> numbers_;
   int64_t held_out_ = 0;
   std::map<std::pair<std::vector<Component>, uint64_t>, RandomRoutes> random_;
+  std::vector<int64_t> averaged_;  // the examples of means_
+  Writes means_;
 };
 
 /// Mean loss of `batch` in nats per token, over its targets.

@@ -40,6 +40,10 @@ class CountedSubject : public LinearSubject {
     count(examples);
     return LinearSubject::direct_effects(ablated, examples);
   }
+  std::vector<double> ablated_losses(std::span<const std::size_t> ablated, Examples examples) override {
+    count(examples);
+    return LinearSubject::ablated_losses(ablated, examples);
+  }
 
  protected:
   void count(Examples examples) {

@@ -1,11 +1,16 @@
 // The writers of a linear subject and their direct effects, apart from its losses. In sequence e writer w writes
 //   y[w][e] = own[w][e] + sum over earlier writers i of response[w][i] * y[i][e],
 // which is its direct effect; an ablated writer writes its mean over the sequences asked for. A change of 1 in what
-// writer i writes changes writer w by [(1 - response)^-1][w][i]. A negative response is repair.
+// writer i writes changes writer w by [(1 - response)^-1][w][i]. A negative response is repair. Where losses are asked
+// for, what writer w writes moves output o by direction[w][o]; of several that are ablated each writes the mean of what
+// it writes while none is. Two without a response between them then raise a squared loss by what either raises it by,
+// and by the mean of (outputs moved by the one) . (outputs moved by the other).
 #pragma once
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -17,11 +22,20 @@
 
 namespace absorb {
 
+inline double half_square(const std::vector<double>& row) {
+  double sum = 0;
+  for (double number : row) sum += 0.5 * number * number;
+  return sum;
+}
+inline double root_mean_square(const std::vector<double>& row) {
+  return std::sqrt(2 * half_square(row) / static_cast<double>(row.size()));
+}
+
 class LinearEffects {
  public:
   LinearEffects() = default;
-  /// own: standard normal + 1; response: 0.
-  LinearEffects(std::span<const Component> components, std::size_t sequences) {
+  /// own: standard normal + 1; response: 0; direction: standard normal.
+  LinearEffects(std::span<const Component> components, std::size_t sequences, std::size_t outputs) {
     int64_t layers = 0;
     for (const Component& c : components) layers = std::max(layers, c.layer + 1);
     add("embedding", components, -1, Part::embedding);
@@ -34,11 +48,16 @@ class LinearEffects {
     Random random(stream_key(1, "linear effects"));
     for (double& number : std::span(own_.mutable_data_ptr<double>(), static_cast<std::size_t>(own_.numel())))
       number = 1 + random.gauss();
+    direction_ = at::empty({count, static_cast<int64_t>(outputs)}, at::kDouble);
+    for (double& number : std::span(direction_.mutable_data_ptr<double>(), static_cast<std::size_t>(count) * outputs))
+      number = random.gauss();
   }
 
   const std::vector<Group>& writers() const { return writers_; }
   /// [writers, sequences] double
   Tensor own() const { return own_; }
+  /// [writers, outputs] double
+  Tensor direction() const { return direction_; }
   void respond(std::size_t writer, std::size_t earlier, double by) {
     response_.select(0, static_cast<int64_t>(writer)).select(0, static_cast<int64_t>(earlier)).fill_(by);
   }
@@ -50,15 +69,26 @@ class LinearEffects {
 
   /// [writers, examples]
   Tensor effects(std::optional<std::size_t> ablated, Examples examples) const {
+    return ablated ? written({&*ablated, 1}, examples) : written({}, examples);
+  }
+
+  /// [writers, examples] while all of `ablated` are.
+  Tensor written(std::span<const std::size_t> ablated, Examples examples) const {
+    const Tensor means = ablated.empty() ? Tensor() : written({}, examples).mean(1, /*keepdim=*/true);
     const Tensor chosen =
         own_.index_select(1, at::tensor(std::vector<int64_t>(examples.begin(), examples.end()), at::kLong));
     Tensor written = at::zeros_like(chosen);
     for (int64_t w = 0; w < chosen.size(0); ++w) {
-      Tensor row = chosen.select(0, w) + response_.select(0, w).matmul(written);
-      if (ablated && static_cast<int64_t>(*ablated) == w) row = row.mean().expand_as(row);
+      const bool out = std::ranges::find(ablated, static_cast<std::size_t>(w)) != ablated.end();
+      const Tensor row =
+          out ? means[w].expand({chosen.size(1)}) : chosen.select(0, w) + response_.select(0, w).matmul(written);
       written.select(0, w).copy_(row);
     }
     return written;
+  }
+  /// [examples, outputs]: what ablation moves the outputs by.
+  Tensor moved(std::span<const std::size_t> ablated, Examples examples) const {
+    return (written(ablated, examples) - written({}, examples)).t().mm(direction_);
   }
 
  private:
@@ -70,7 +100,20 @@ class LinearEffects {
   }
 
   std::vector<Group> writers_;
-  Tensor own_, response_;
+  Tensor own_, response_, direction_;
+};
+
+/// What a linear subject answers besides its losses and their derivatives.
+class WritingSubject : public Subject {
+ public:
+  LinearEffects& effects() { return effects_; }
+  std::vector<Group> writers() const override { return effects_.writers(); }
+  Tensor direct_effects(std::optional<std::size_t> ablated, Examples examples) override {
+    return effects_.effects(ablated, examples);
+  }
+
+ protected:
+  LinearEffects effects_;
 };
 
 }  // namespace absorb

@@ -6,8 +6,8 @@
 //   n steps of adaptation       residual -> (1 - rate * J_S E E^T J_S^T)^n residual, E expanding the subspace of S
 //   a disturbed router          every value + dose * (3 + draw / 4)
 //   any other component         every value + dose * rms of its values * normal number of the draw
-// Adaptation reads no noise: its batches are not the held-out sequences. Writers and their direct effects are in
-// linear_effects.h; subjects with planted structure in linear_plants.h.
+// Adaptation reads no noise: its batches are not the held-out sequences. Writers and what depends on
+// them are in linear_effects.h; subjects with planted structure in linear_plants.h.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -25,7 +25,7 @@
 
 namespace absorb {
 
-class LinearSubject : public Subject {
+class LinearSubject : public WritingSubject {
  public:
   using Row = std::vector<double>;
 
@@ -55,7 +55,7 @@ class LinearSubject : public Subject {
     for (const Component& outside :
          {Component{-1, Part::embedding, 0}, Component{-1, Part::embedding, 1}, Component{-1, Part::norm, 0}})
       add(outside, random);
-    effects_ = LinearEffects(components_, size.sequences);
+    effects_ = LinearEffects(components_, size.sequences, size.outputs);
   }
 
   Component router(int64_t layer) const { return {layer, size_.router, 0}; }
@@ -77,7 +77,6 @@ class LinearSubject : public Subject {
   }
   /// [sequences][outputs]
   std::vector<Row>& noise() { return noise_; }
-  LinearEffects& effects() { return effects_; }
   /// The call after this many of losses() and adapt() throws, as if the process were killed; -1: never.
   void stop_after(int64_t calls) { stop_after_ = calls < 0 ? -1 : calls_ + calls; }
   int64_t calls() const { return calls_; }
@@ -158,9 +157,16 @@ class LinearSubject : public Subject {
     return result;
   }
 
-  std::vector<Group> writers() const override { return effects_.writers(); }
-  Tensor direct_effects(std::optional<std::size_t> ablated, Examples examples) override {
-    return effects_.effects(ablated, examples);
+  std::vector<double> ablated_losses(std::span<const std::size_t> ablated, Examples examples) override {
+    const Tensor moved = effects_.moved(ablated, examples);
+    std::vector<double> result;
+    for (std::size_t e = 0; e < examples.size(); ++e) {
+      Row at = residual(value_);
+      for (std::size_t o = 0; o < at.size(); ++o)
+        at[o] += moved[static_cast<int64_t>(e)][static_cast<int64_t>(o)].item<double>();
+      result.push_back(losses_at(at, examples.subspan(e, 1))[0]);
+    }
+    return result;
   }
 
   /// [outputs, numbers] double: J of these components, joined in this order.
@@ -224,15 +230,6 @@ class LinearSubject : public Subject {
     ++calls_;
   }
 
-  static double root_mean_square(const Row& row) {
-    return std::sqrt(2 * half_square(row) / static_cast<double>(row.size()));
-  }
-  static double half_square(const Row& row) {
-    double sum = 0;
-    for (double number : row) sum += 0.5 * number * number;
-    return sum;
-  }
-
   Values disturbed(const Disturbance& disturbance) const {
     Values value = value_;
     for (const Component& component : disturbance.components) {
@@ -291,7 +288,6 @@ class LinearSubject : public Subject {
   std::vector<Row> noise_;  // [sequences][outputs]
   std::vector<Component> components_;
   Values gain_, value_;
-  LinearEffects effects_;
   std::vector<int64_t> asked_;
   std::string identity_ = "linear";
   int64_t calls_ = 0, adaptations_ = 0, stop_after_ = -1;

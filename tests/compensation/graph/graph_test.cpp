@@ -176,9 +176,10 @@ TEST(CompensationGraphExport, SayWhatHasNoDirection) {
 TEST(CompensationGraph, MeasuresHaveUnitsAndDirections) {
   EXPECT_EQ(measure_info("recovery").unit, "nats per token");
   EXPECT_FALSE(measure_info("curvature").directed);
+  EXPECT_FALSE(measure_info("co_ablation").directed);
   EXPECT_TRUE(measure_info("drift").self_loop);
   EXPECT_TRUE(measure_info("another").directed);
-  EXPECT_EQ(edge_names().size(), 9U);
+  EXPECT_EQ(edge_names().size(), 10U);
 }
 
 TEST(CompensationGraphExport, CsvQuotesOnlyWhereItMust) {

@@ -3,9 +3,12 @@
 #include <torch/types.h>
 
 #include <cmath>
+#include <numeric>
 
+#include "compensation/measures/co_ablation.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "studies/run/live_run.h"
 #include "studies/subject/subject.h"
 #include "tests/studies/command/command_fixture.h"
 
@@ -17,14 +20,16 @@ class StudySubject : public testing::CommandTest {
   static constexpr int64_t examples_count = 12;
 
   /// Trains a study of all three targets and opens one of its runs.
-  std::unique_ptr<Subject> subject(const std::string& target) {
+  std::unique_ptr<Subject> subject(const std::string& target) { return make_subject(spec_of(target), {}); }
+
+  RunSpec spec_of(const std::string& target) {
     const Path file = folder / "study.toml";
     if (!std::filesystem::exists(file)) {
       three_targets("[routing.moe]\nselection = { type = \"top_k\", k = 2, weight = \"softmax_kept\" }\n");
       EXPECT_EQ(run(run_arguments(file)).status, 0);
     }
     for (const RunSpec& spec : plan_runs(read_study(file), folder / "runs").runs)
-      if (spec.arm == "learned" && spec.settings.target == target) return make_subject(spec, {});
+      if (spec.arm == "learned" && spec.settings.target == target) return spec;
     throw std::runtime_error("no run of " + target);
   }
 
@@ -71,6 +76,9 @@ TEST_F(StudySubject, IsLeftAsItWas) {
     s->example_gradients(groups, list, 8);
     s->hessian_products(groups, 0, at::ones({s->numbers(groups[0].components[0])}), list);
     s->direct_effects(1, list);
+    const std::vector<std::size_t> pair = {0, 3};
+    EXPECT_NE(s->ablated_losses(pair, list), before);
+    EXPECT_EQ(s->ablated_losses({}, list), before);
     EXPECT_EQ(s->losses(list, {}), before) << target;
   }
 }
@@ -185,6 +193,61 @@ TEST_F(StudySubject, DirectEffectsAddUpToTheLogit) {
   // The last writer changes nothing but itself.
   const Tensor last = s->direct_effects(4, list);
   for (int64_t w = 0; w < 4; ++w) EXPECT_TRUE(at::equal(last[w], clean[w])) << w;
+}
+
+/// By a second reading of the same weights: two writers write their means while all others answer for themselves.
+TEST_F(StudySubject, AblatesWritersByTheirMeans) {
+  const auto s = subject("both");
+  const std::vector<int64_t> list = examples();
+  const std::vector<std::size_t> pair = {0, 2};
+  const std::vector<double> both = s->ablated_losses(pair, list), clean = s->losses(list, {});
+  const RunSpec spec = spec_of("both");
+  const auto data = make_dataset(spec.settings.data, spec.settings.model.context, 1);
+  const LiveRun live(spec.settings, data->vocabulary(), at::kCPU);
+  load_weights(live, spec.folder);
+  const at::NoGradGuard no_grad;
+  std::vector<Tensor> tokens, targets;
+  for (const int64_t example : list) {
+    tokens.push_back(data->evaluation(Split::valid, example, 1).tokens);
+    targets.push_back(data->evaluation(Split::valid, example, 1).targets);
+  }
+  const Batch batch{at::cat(tokens), at::cat(targets)};
+  std::map<Site, Tensor> means;
+  const auto nats = [&](const std::function<Tensor(const Site&, const Tensor&)>& write) {
+    Pass pass{.in = {.seed = 1, .step = at::zeros({}, at::kLong), .write = write}};
+    return live.losses()(batch, pass).sum(1) / (batch.targets >= 0).sum(1);
+  };
+  nats([&](const Site& site, const Tensor& y) {
+    means[site] = y.mean(at::IntArrayRef{0, 1});
+    return y;
+  });
+  ASSERT_EQ(means.size(), 5U);
+  const Tensor expected = nats([&](const Site& site, const Tensor& y) {
+    const bool out = site == "embedding" || site == "blocks.0.feed_forward";
+    return out ? means.at(site).expand_as(y) : y;
+  });
+  double moved = 0;
+  for (std::size_t e = 0; e < list.size(); ++e) {
+    EXPECT_NEAR(both[e], expected[static_cast<int64_t>(e)].item<double>(), 2e-6) << e;
+    moved = std::max(moved, std::abs(both[e] - clean[e]));
+  }
+  EXPECT_GT(moved, 1e-4);
+}
+
+TEST_F(StudySubject, ItsPartsBackEachOtherUpAsFarAsTheirLossesSay) {
+  const auto s = subject("both");
+  CompensationSettings settings;
+  settings.sequences = settings.most_sequences = s->held_out();
+  const Measurement measured = measure_co_ablation(*s, settings, {});
+  ASSERT_EQ(measured.edges.size(), 10U);
+  std::vector<int64_t> all(static_cast<std::size_t>(s->held_out()));
+  std::iota(all.begin(), all.end(), 0);
+  const auto loss = [&](const std::vector<std::size_t>& ablated) { return mean(s->ablated_losses(ablated, all)); };
+  const GraphEdge& edge = measured.edges.front();
+  EXPECT_EQ(edge.from + " " + edge.to, "embedding 0.o");
+  EXPECT_NEAR(edge.value, loss({0, 1}) - loss({0}) - loss({1}) + loss({}), 1e-6);
+  EXPECT_GT(std::abs(edge.value), 3e-5);
+  EXPECT_NEAR(measured.details["writers"][2]["alone"].get<double>(), loss({2}) - loss({}), 1e-6);
 }
 
 TEST_F(StudySubject, RefusesARunThatIsNotFinished) {
