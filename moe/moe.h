@@ -28,6 +28,7 @@ class Moe {
   Tensor operator()(const Tensor& x, const Routes& routes, Pass& pass) const;
   RoutingTask task() const;
   const Site& site() const { return site_; }
+  const Experts& experts() const { return experts_; }
 
  private:
   Site site_;

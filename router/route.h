@@ -104,6 +104,8 @@ class Route {
   bool reaches_router() const { return selection_->reaches_router(); }
   const RoutingTask& task() const { return task_; }
   const RoutingSettings& settings() const { return settings_; }
+  /// What scores, without the modifiers; neither what chooses in its place nor what weighs.
+  const Router& router() const { return *router_; }
 
  private:
   struct Blend {

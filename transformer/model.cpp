@@ -126,6 +126,12 @@ std::vector<std::pair<Site, RoutingTask>> Model::sites() const {
   return sites;
 }
 
+const Experts* Model::experts(const Site& site) const {
+  for (const auto& block : blocks_)
+    if (block->moe && block->moe->site() == site) return &block->moe->experts();
+  return nullptr;
+}
+
 Routes make_routes(const Model& model, const Target& target, const RoutingSettings& attention,
                    const RoutingSettings& moe, const Parameters& parameters, const Moments* attention_moments,
                    const Moments* moe_moments) {

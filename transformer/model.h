@@ -42,6 +42,8 @@ class Model {
   std::vector<Site> writers() const;
   /// Every place where routing may stand, with its task.
   std::vector<std::pair<Site, RoutingTask>> sites() const;
+  /// The experts of a site; null where it has none.
+  const Experts* experts(const Site& site) const;
 
  private:
   struct Block;

@@ -1,6 +1,7 @@
 // The list of measures: a new one is one header, one source and one line here. Tables and pages keep this order.
 #include <algorithm>
 
+#include "compensation/measures/alignment.h"
 #include "compensation/measures/co_ablation.h"
 #include "compensation/measures/component_graph.h"
 #include "compensation/measures/coupling.h"
@@ -21,6 +22,7 @@ void add_builtin_measures(Measures& measures) {
   add_curvature(measures);
   add_first_order(measures);
   add_drift(measures);
+  add_alignment(measures);
   add_knock_out(measures);
   add_co_ablation(measures);
 }

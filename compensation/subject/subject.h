@@ -47,6 +47,16 @@ struct Adapted {
   bool diverged = false;                    // a loss that is not finite, or beyond what the subject takes for one
 };
 
+/// A routed layer of E experts as its router and its experts see their common input x [D] of N tokens. All in double,
+/// on the CPU.
+struct ExpertLayer {
+  Component router;
+  Tensor directions;  // [E,D] d score_e / d x, the mean over tokens; all 0 where the router doesn't read x
+  Tensor inputs;      // [E,F,D] what each expert multiplies x by first
+  Tensor scores;      // [E,N] the router's own, before anything modifies them
+  Tensor responses;   // [E,N] norm of the expert's F activations
+};
+
 class Subject {
  public:
   virtual ~Subject() = default;
@@ -99,6 +109,8 @@ class Subject {
   /// [examples], nats per token of each held-out sequence while every writer in `ablated` (places in writers()) writes
   /// its mean over the examples' tokens, that of the whole model, however many are ablated. None: losses() bit for bit.
   virtual std::vector<double> ablated_losses(std::span<const std::size_t> ablated, Examples examples) = 0;
+  /// Every layer of experts that has a router, in order, over the examples' tokens; none where experts aren't routed.
+  virtual std::vector<ExpertLayer> expert_layers(Examples examples) = 0;
 };
 
 }  // namespace absorb

@@ -1,5 +1,6 @@
-// A trained run as a Subject. One class in four sources: what it is and its losses (run_subject.cpp), adaptation
-// (adapt.cpp), first and second derivatives (derivatives.cpp), direct effects (effects.cpp).
+// A trained run as a Subject. One class in five sources: what it is and its losses (run_subject.cpp), adaptation
+// (adapt.cpp), first and second derivatives (derivatives.cpp), direct effects and ablations (effects.cpp), experts and
+// their routers (expert_layers.cpp).
 #pragma once
 
 #include <map>
@@ -35,6 +36,7 @@ class RunSubject final : public Subject {
   std::vector<Group> writers() const override;
   Tensor direct_effects(std::optional<std::size_t> ablated, Examples examples) override;
   std::vector<double> ablated_losses(std::span<const std::size_t> ablated, Examples examples) override;
+  std::vector<ExpertLayer> expert_layers(Examples examples) override;
 
  private:
   /// The run under one disturbance: everything is put back at its end, an exception's included.

@@ -111,9 +111,19 @@ class WritingSubject : public Subject {
   Tensor direct_effects(std::optional<std::size_t> ablated, Examples examples) override {
     return effects_.effects(ablated, examples);
   }
+  /// What expert_layers() answers, of one token a sequence; empty at first.
+  std::vector<ExpertLayer>& experts() { return experts_; }
+  std::vector<ExpertLayer> expert_layers(Examples examples) override {
+    const Tensor chosen = at::tensor(std::vector<int64_t>(examples.begin(), examples.end()), at::kLong);
+    std::vector<ExpertLayer> layers = experts_;
+    for (ExpertLayer& layer : layers)
+      for (Tensor* rows : {&layer.scores, &layer.responses}) *rows = rows->index_select(1, chosen);
+    return layers;
+  }
 
  protected:
   LinearEffects effects_;
+  std::vector<ExpertLayer> experts_;
 };
 
 }  // namespace absorb

@@ -179,7 +179,7 @@ TEST(CompensationGraph, MeasuresHaveUnitsAndDirections) {
   EXPECT_FALSE(measure_info("co_ablation").directed);
   EXPECT_TRUE(measure_info("drift").self_loop);
   EXPECT_TRUE(measure_info("another").directed);
-  EXPECT_EQ(edge_names().size(), 10U);
+  EXPECT_EQ(edge_names().size(), 12U);
 }
 
 TEST(CompensationGraphExport, CsvQuotesOnlyWhereItMust) {

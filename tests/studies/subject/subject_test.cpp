@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "compensation/measures/alignment.h"
 #include "compensation/measures/co_ablation.h"
 #include "core/error.h"
 #include "core/random.h"
@@ -22,14 +23,14 @@ class StudySubject : public testing::CommandTest {
   /// Trains a study of all three targets and opens one of its runs.
   std::unique_ptr<Subject> subject(const std::string& target) { return make_subject(spec_of(target), {}); }
 
-  RunSpec spec_of(const std::string& target) {
+  RunSpec spec_of(const std::string& target, const std::string& arm = "learned") {
     const Path file = folder / "study.toml";
     if (!std::filesystem::exists(file)) {
       three_targets("[routing.moe]\nselection = { type = \"top_k\", k = 2, weight = \"softmax_kept\" }\n");
       EXPECT_EQ(run(run_arguments(file)).status, 0);
     }
     for (const RunSpec& spec : plan_runs(read_study(file), folder / "runs").runs)
-      if (spec.arm == "learned" && spec.settings.target == target) return spec;
+      if (spec.arm == arm && spec.settings.target == target) return spec;
     throw std::runtime_error("no run of " + target);
   }
 
@@ -79,6 +80,7 @@ TEST_F(StudySubject, IsLeftAsItWas) {
     const std::vector<std::size_t> pair = {0, 3};
     EXPECT_NE(s->ablated_losses(pair, list), before);
     EXPECT_EQ(s->ablated_losses({}, list), before);
+    s->expert_layers(list);
     EXPECT_EQ(s->losses(list, {}), before) << target;
   }
 }
@@ -200,6 +202,7 @@ TEST_F(StudySubject, AblatesWritersByTheirMeans) {
   const auto s = subject("both");
   const std::vector<int64_t> list = examples();
   const std::vector<std::size_t> pair = {0, 2};
+  s->ablated_losses(pair, std::span(list).first(1));  // whose means are other ones
   const std::vector<double> both = s->ablated_losses(pair, list), clean = s->losses(list, {});
   const RunSpec spec = spec_of("both");
   const auto data = make_dataset(spec.settings.data, spec.settings.model.context, 1);
@@ -248,6 +251,43 @@ TEST_F(StudySubject, ItsPartsBackEachOtherUpAsFarAsTheirLossesSay) {
   EXPECT_NEAR(edge.value, loss({0, 1}) - loss({0}) - loss({1}) + loss({}), 1e-6);
   EXPECT_GT(std::abs(edge.value), 3e-5);
   EXPECT_NEAR(measured.details["writers"][2]["alone"].get<double>(), loss({2}) - loss({}), 1e-6);
+}
+
+/// Against the weights themselves: a bilinear router's direction for expert e is W_a^T u_e / sqrt(rank).
+TEST_F(StudySubject, SaysWhatRoutersAndExpertsRead) {
+  for (const char* target : {"moe", "both"}) {
+    const auto s = subject(target);
+    const std::vector<int64_t> list = examples();
+    const std::vector<ExpertLayer> layers = s->expert_layers(list);
+    ASSERT_EQ(layers.size(), 2U);
+    for (int64_t l = 0; l < 2; ++l) {
+      constexpr int64_t experts = 4, width = 32, rank = 16;
+      const ExpertLayer& layer = layers[static_cast<std::size_t>(l)];
+      EXPECT_EQ(layer.router, (Component{l, Part::expert_router, 0}));
+      const Tensor router = s->values(group_of(*s, Part::expert_router, l)).to(at::kDouble);
+      ASSERT_EQ(router.numel(), rank * width + experts * rank);
+      const Tensor query = router.narrow(0, 0, rank * width).view({rank, width}),
+                   table = router.narrow(0, rank * width, experts * rank).view({experts, rank});
+      EXPECT_TRUE(at::allclose(layer.directions, table.mm(query) / 4, 1e-4, 1e-6)) << target << l;
+      for (int64_t e = 0; e < experts; ++e) {
+        const Tensor all = s->values({"", {{l, Part::expert, e}}}).to(at::kDouble);
+        const Tensor first = all.narrow(0, 0, layer.inputs[e].numel()).view(layer.inputs[e].sizes());
+        EXPECT_TRUE(at::equal(layer.inputs[e], first));
+      }
+      EXPECT_EQ(layer.scores.sizes(), (std::vector<int64_t>{experts, examples_count * s->tokens_per_sequence()}));
+      EXPECT_GT((layer.responses * layer.scores).std().item<double>(), 0);  // of one size
+    }
+  }
+  EXPECT_TRUE(subject("attention")->expert_layers(examples()).empty());
+}
+
+TEST_F(StudySubject, AlignsRoutersWithExpertsInBothArms) {
+  for (const char* arm : {"learned", "random"}) {
+    const Measurement measured = measure_alignment(*make_subject(spec_of("moe", arm), {}), {}, {});
+    ASSERT_EQ(measured.edges.size(), 4U) << arm;
+    EXPECT_TRUE(measured.notes.empty()) << arm;
+    EXPECT_EQ(measured.details["layers"][1]["share"].size(), 4U);
+  }
 }
 
 TEST_F(StudySubject, RefusesARunThatIsNotFinished) {
