@@ -16,9 +16,6 @@ struct Arc {
 };
 using BoostNetwork = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, boost::no_property, Arc>;
 
-/// InternalError for an edge that leaves the graph and for a weight that is not above 0 and finite.
-void check_graph(const WeightedGraph& graph);
-
 template <class Length>
 BoostNetwork boost_graph(const WeightedGraph& graph, std::span<const std::size_t> places, const Length& length) {
   BoostNetwork result(graph.vertices);

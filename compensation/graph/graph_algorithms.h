@@ -25,6 +25,9 @@ struct WeightedGraph {
 
 inline constexpr std::size_t no_vertex = static_cast<std::size_t>(-1);
 
+/// InternalError for an edge that leaves the graph and for a weight that is not above 0 and finite.
+void check_graph(const WeightedGraph& graph);
+
 /// [vertices]: sum over ordered pairs (s, t) of other vertices of the share of shortest paths from s to t that pass
 /// through it (Brandes 2001). An edge's length is 1 / weight. Time vertices x edges.
 std::vector<double> betweenness(const WeightedGraph& graph);
@@ -59,5 +62,16 @@ struct StrongPath {
 /// that extending the strongest unfinished path yields them in order.
 std::vector<StrongPath> strongest_paths(const WeightedGraph& graph, std::size_t count, std::optional<std::size_t> from,
                                         std::optional<std::size_t> to);
+
+/// Where paths begin and end; absent: anywhere.
+struct PathEnds {
+  std::optional<std::size_t> from, to;
+};
+/// By what one path is stronger than another.
+enum class PathStrength { product, weakest };
+/// [most]: of 1, 2, ... `most` edges the strongest path without a repeated vertex, the first of equals; without
+/// vertices where there is none.
+std::vector<StrongPath> strongest_by_edges(const WeightedGraph& graph, std::size_t most, const PathEnds& ends,
+                                           PathStrength strength);
 
 }  // namespace absorb

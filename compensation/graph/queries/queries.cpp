@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 
 #include "compensation/graph/queries/compare.h"
 #include "compensation/graph/queries/question.h"
@@ -163,8 +164,9 @@ QueryResult answer(const std::string& name, const Question& question, const Grap
   for (const LinkValues& seed : view.by_seed) by_seed.push_back(question.numbers(seed));
   const double work = question.passes * static_cast<double>(view.links.size());
   result.draws = question.labels.empty() ? 0 : baseline_draws(work, draws);
-  const Columns random =
-      asked_of_random(question, view.mean, result.draws, Random(stream_key(0, "random edges of " + name)));
+  const Random stream(stream_key(0, "random edges of " + name));
+  const Columns random = question.null ? Columns{} : asked_of_random(question, view.mean, result.draws, stream);
+  const NullNumbers null = question.null ? question.null(result.draws, stream) : NullNumbers{};
   const Numbers errors = view.seeds.size() == 1 && question.errors ? question.errors(view.mean) : Numbers{};
   const std::size_t columns = question.columns.size();
   for (std::size_t row = 0; row < question.labels.size(); ++row) {
@@ -173,6 +175,7 @@ QueryResult answer(const std::string& name, const Question& question, const Grap
       const bool fixed = !question.fixed.empty() && question.fixed[place % columns];
       QueryNumber number = fixed ? QueryNumber{.value = values[place]}
                                  : number_of(values[place], column(by_seed, place), column(random, place));
+      if (question.null) std::tie(number.baseline, number.p) = std::tie(null.baseline[place], null.p[place]);
       if (!errors.empty()) number.standard_error = errors[place];
       result.rows.back().numbers.push_back(number);
     }

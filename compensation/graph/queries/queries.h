@@ -65,7 +65,8 @@ struct QueryResult {
 /// paths: the strongest between two nodes, or with an open end. Strength = product over its edges of value / largest
 ///   value of the graph: free of units, at most 1, and every further edge costs. (Relative to the largest of the node
 ///   instead, an edge within noise would count as 1 for being the only one; by the weakest edge alone, all paths over
-///   one bottleneck would tie.) The weakest edge stands beside it in the measure's unit.
+///   one bottleneck would tie.) The weakest edge stands beside it in the measure's unit. Behind the strongest paths
+///   stands the strongest of each number of edges that isn't among them. Its null is one of its own (path_null.h).
 /// sharing: for each component the effective number exp(entropy) of disturbed sources that it makes up for: 1 where it
 ///   stands in for one alone. The source-based form of science.md's choice sharing, whose choices a graph doesn't hold.
 /// agreement: Spearman's correlation of predicted (coupling, curvature, first_order) and measured (recovery,

@@ -22,6 +22,12 @@ struct ShareColumns {
   std::size_t own = 0, cross = 0, share = 0;
 };
 
+/// What a null of a question's own gives for [rows x columns]: the mean of its graphs, and p; NaN where it gives none.
+struct NullNumbers {
+  Numbers baseline, p;
+};
+using Null = std::function<NullNumbers(int64_t draws, Random)>;
+
 /// Holds on to the view that it was made of: keep that alive.
 struct Question {
   std::string sentence = {};
@@ -31,6 +37,7 @@ struct Question {
   std::vector<std::string> labels = {};  // of the rows that the mean graph gives
   Ask numbers = {};                      // these rows in other values
   Ask random = {};                       // what a random-edge graph has in their place; empty: `numbers`
+  Null null = {};                        // stands in for random-edge graphs; empty: these
   Ask errors = {};                       // standard errors of one graph from those of its edges; empty: not known
   std::optional<ShareColumns> share = {};
   std::vector<std::size_t> permuted = {};     // links whose values a random-edge graph shuffles

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "compensation/recovery/recovery.h"
@@ -65,24 +66,6 @@ std::vector<GraphEdge> chosen(const CompensationGraph& graph, EdgeFilter filter,
   const std::string measure = filter.measure ? *filter.measure : chosen_measure(edges, usual);
   std::erase_if(edges, [&](const GraphEdge& edge) { return edge.measure != measure; });
   return edges;
-}
-
-/// Each link's mean over the seeds that have it.
-LinkValues mean_of(const std::vector<LinkValues>& by_seed, std::size_t links) {
-  LinkValues mean{std::vector<double>(links, nan), std::vector<double>(links, nan)};
-  std::vector<double> values;
-  for (std::size_t link = 0; link < links; ++link) {
-    values.clear();
-    for (const LinkValues& seed : by_seed) {
-      if (std::isnan(seed.value[link])) continue;
-      values.push_back(seed.value[link]);
-      mean.error[link] = seed.error[link];
-    }
-    const Summary summary = summarize(values);
-    mean.value[link] = summary.mean;
-    if (summary.n > 1) mean.error[link] = summary.sd / std::sqrt(static_cast<double>(summary.n));
-  }
-  return mean;
 }
 
 void fill_links(GraphView& view, const std::vector<GraphEdge>& edges) {
@@ -161,6 +144,42 @@ LinkValues shuffled(const LinkValues& values, std::span<const std::size_t> among
     std::swap(result.value[among[i]], result.value[other]);
     std::swap(result.error[among[i]], result.error[other]);
   }
+  return result;
+}
+
+LinkValues mean_of(const std::vector<LinkValues>& by_seed, std::size_t links) {
+  LinkValues mean{std::vector<double>(links, nan), std::vector<double>(links, nan)};
+  std::vector<double> values;
+  for (std::size_t link = 0; link < links; ++link) {
+    values.clear();
+    for (const LinkValues& seed : by_seed) {
+      if (std::isnan(seed.value[link])) continue;
+      values.push_back(seed.value[link]);
+      mean.error[link] = seed.error[link];
+    }
+    const Summary summary = summarize(values);
+    mean.value[link] = summary.mean;
+    if (summary.n > 1) mean.error[link] = summary.sd / std::sqrt(static_cast<double>(summary.n));
+  }
+  return mean;
+}
+
+std::vector<std::vector<std::size_t>> kinds_of_links(const GraphView& view) {
+  using Kind = std::tuple<std::string, std::string, int64_t>;  // part of an end outside the blocks, and the distance
+  std::map<Kind, std::vector<std::size_t>> kinds;
+  for (std::size_t i = 0; i < view.links.size(); ++i) {
+    const GraphNode &from = view.nodes[view.links[i].from], &to = view.nodes[view.links[i].to];
+    const auto outside = [](const GraphNode& node) { return node.layer < 0 ? node.part : std::string(); };
+    Kind kind{outside(from), outside(to), from.layer < 0 || to.layer < 0 ? 0 : to.layer - from.layer};
+    auto& [one, other, distance] = kind;
+    if (!view.info.directed) {
+      if (other < one) std::swap(one, other);
+      distance = std::abs(distance);
+    }
+    kinds[kind].push_back(i);
+  }
+  std::vector<std::vector<std::size_t>> result;
+  for (auto& [kind, links] : kinds) result.push_back(std::move(links));
   return result;
 }
 

@@ -57,4 +57,11 @@ LinkGraph link_graph(const GraphView& view, const LinkValues& values, Keep keep,
 /// The values of `among` (places of links) shuffled, values and errors together.
 LinkValues shuffled(const LinkValues& values, std::span<const std::size_t> among, Random& random);
 
+/// Each link's mean over the graphs that have it; its error is over these, of one graph the edge's own.
+LinkValues mean_of(const std::vector<LinkValues>& by_seed, std::size_t links);
+
+/// Places of links of one kind together, each once: whose ends are equally many layers apart (in size where there is no
+/// direction), or outside the blocks in the same part.
+std::vector<std::vector<std::size_t>> kinds_of_links(const GraphView& view);
+
 }  // namespace absorb
