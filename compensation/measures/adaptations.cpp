@@ -85,12 +85,15 @@ Adaptations::Curves Adaptations::adapted(const Disturbance& disturbance, const A
   Adaptation asked = adaptation;
   if (is_whole(adaptation)) asked.dimension = 0;
   if (asked.dimension == 0) asked.subspace = 0;
+  // All of all parts, however they were dealt out.
+  if (asked.dimension == 0 && asked.dealt && asked.dealt->chosen.size() == asked.parts.size()) asked.dealt.reset();
   Json cell_key = key(disturbance);
   // All its numbers adapt alike, whatever the parts.
   cell_key["trained"] = Json::array();
   using Parts = std::vector<std::vector<Component>>;
-  for (const auto& part : asked.dimension == 0 ? Parts{sorted(trained(asked))} : asked.parts)
+  for (const auto& part : asked.dimension == 0 && !asked.dealt ? Parts{sorted(trained(asked))} : asked.parts)
     cell_key["trained"].push_back(json_of(part));
+  if (asked.dealt) cell_key["dealt"] = {{"draw", asked.dealt->draw}, {"chosen", asked.dealt->chosen}};
   cell_key["steps"] = asked.steps;
   cell_key["dimension"] = asked.dimension;
   cell_key["subspace"] = asked.subspace;
@@ -157,11 +160,13 @@ GroupCurves curves_of(Adaptations& cells, const Group& group, const DrawnDisturb
     before(draw);
     const Disturbance disturbed{disturbance.components, static_cast<uint64_t>(draw), disturbance.dose};
     adaptation.subspace = static_cast<uint64_t>(draw);
+    if (!group.chosen.empty())
+      adaptation.dealt = Dealt{static_cast<uint64_t>(capacity.partition * disturbance.draws + draw), group.chosen};
     if (const auto curves = cells.recovered(disturbed, adaptation)) {
       for (std::size_t n = 0; n < curves->size(); ++n)
         result.by_step[n].rows[static_cast<std::size_t>(draw)] = (*curves)[n];
     } else if (cells.losses(disturbed)) {
-      const bool every = cells.is_whole(adaptation) && !cells.adapted({}, adaptation);
+      const bool every = !adaptation.dealt && cells.is_whole(adaptation) && !cells.adapted({}, adaptation);
       result.diverged.push_back({group.name, capacity.dimension, every ? std::nullopt : std::optional(draw)});
       if (every) break;
     }

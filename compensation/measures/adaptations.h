@@ -82,6 +82,7 @@ double mean_damage(const std::vector<Adaptations::Losses>& rows);
 struct Capacity {
   int64_t dimension = 0;
   std::vector<int64_t> steps;
+  int64_t partition = 0;  // of a group of dealt numbers: which of the partitions that each draw has
 };
 
 /// What one group recovers of draws 0, 1, ... of a disturbance, draw d adapting in subspace d.

@@ -20,6 +20,9 @@ namespace absorb {
 /// 3. v_l(S) for every group of recovery_groups() at the first of settings.dimensions, and for the seven coalitions at
 ///    the others; draw d of the disturbance adapts in draw d of the subspace, and so does the undisturbed model that it
 ///    is compared with.
+/// 4. with settings.random_partitions, the shares of so many random partitions a draw of the players' numbers into
+/// parts
+///    of the same sizes, in the first dimension: what size alone would give.
 ///
 /// Edges, after the last of settings.steps: from the router to itself, module, rest, every other block, embedding and
 /// final, of measure "recovery" in the first dimension; "recovery_unmatched" to module and rest with all coordinates (a

@@ -64,6 +64,9 @@ struct CapacityResult {
   std::vector<Recovery> groups;         // after the last of `steps`: for the first dimension every group, for others
                                         // the seven coalitions
   std::vector<CrossLayerShare> shares;  // [steps], the curve over n
+  /// [steps] The same of random partitions of the players' numbers into parts of their sizes; over draws x partitions.
+  /// Empty where none were asked for, and at all dimensions but the first.
+  std::vector<CrossLayerShare> size_matched = {};
 };
 
 /// An adaptation that was left out.
@@ -77,6 +80,7 @@ struct RecoveryResult {
   Component router;            // what was disturbed
   std::vector<int64_t> steps;  // n of the curve, rising
   int64_t draws = 0, sequences = 0, tokens = 0;
+  std::array<int64_t, 3> numbers{};        // of module, rest and cross; 0 in what was measured before they were kept
   double base_loss = 0;                    // nats per token, before disturbance and adaptation
   Measured swap_cost;                      // of the whole swap (dose 1), without adaptation
   double damage = 0;                       // what every disturbance ought to cost; 0: whole swaps

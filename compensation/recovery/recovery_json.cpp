@@ -59,13 +59,17 @@ Json json_of(const CapacityResult& capacity) {
   Json groups = Json::array(), shares = Json::array();
   for (const Recovery& recovery : capacity.groups) groups.push_back(json_of(recovery));
   for (const CrossLayerShare& share : capacity.shares) shares.push_back(json_of(share));
-  return {{"dimension", capacity.dimension}, {"groups", groups}, {"cross_layer_shares", shares}};
+  Json json{{"dimension", capacity.dimension}, {"groups", groups}, {"cross_layer_shares", shares}};
+  for (const CrossLayerShare& share : capacity.size_matched) json["size_matched"].push_back(json_of(share));
+  return json;
 }
 
 CapacityResult capacity_from(const Json& json) {
   CapacityResult capacity{whole_number(json.at("dimension")), {}, {}};
   for (const Json& group : json.at("groups")) capacity.groups.push_back(recovery_from(group));
   for (const Json& share : json.at("cross_layer_shares")) capacity.shares.push_back(share_from(share));
+  if (json.contains("size_matched"))
+    for (const Json& share : json.at("size_matched")) capacity.size_matched.push_back(share_from(share));
   return capacity;
 }
 
@@ -91,6 +95,7 @@ Json json_of(const RecoveryResult& result) {
           {"draws", result.draws},
           {"held_out_sequences", result.sequences},
           {"held_out_tokens", result.tokens},
+          {"numbers", {{"module", result.numbers[0]}, {"rest", result.numbers[1]}, {"cross", result.numbers[2]}}},
           {"base_loss", result.base_loss},
           {"swap_cost", json_of(result.swap_cost)},
           {"damage", result.damage},
@@ -108,6 +113,9 @@ RecoveryResult recovery_result_from(const Json& json) {
   result.draws = whole_number(json.at("draws"));
   result.sequences = whole_number(json.at("held_out_sequences"));
   result.tokens = whole_number(json.at("held_out_tokens"));
+  if (json.contains("numbers"))
+    for (std::size_t player = 0; player < 3; ++player)
+      result.numbers[player] = whole_number(json.at("numbers").at(coalition_names[1U << player]));
   result.base_loss = number(json.at("base_loss"));
   result.swap_cost = measured_from(json.at("swap_cost"));
   result.damage = json.at("damage");

@@ -82,6 +82,19 @@ std::vector<Group> recovery_groups(std::span<const Component> components, const 
   return groups;
 }
 
+Group dealt_coalition(const Group& all, unsigned coalition) {
+  Group group{coalition_names.at(coalition), {}};
+  check(all.parts.size() == 3, "[recovery] {} players to deal out", all.parts.size());
+  for (std::size_t player = 0; player < 3; ++player) {
+    if (all.parts[player].empty()) continue;
+    if ((coalition >> player & 1U) != 0) group.chosen.push_back(group.parts.size());
+    group.parts.push_back(all.parts[player]);
+  }
+  if (group.chosen.empty()) return {group.name, {}};
+  group.components = all.components;
+  return group;
+}
+
 std::vector<std::vector<Component>> adapting_parts(const Group& group) {
   std::vector<std::vector<Component>> parts = group.parts;
   if (parts.empty()) parts.push_back(group.components);

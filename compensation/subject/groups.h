@@ -19,6 +19,9 @@ struct Group {
   /// A union of players keeps each of them apart, so that every player adapts with a capacity of its own and one that
   /// does nothing adds nothing. Empty: the components are one part.
   std::vector<std::vector<Component>> parts = {};
+  /// Not empty: the numbers of all parts are dealt out into random parts of the same sizes, and those at these places
+  /// adapt.
+  std::vector<std::size_t> chosen = {};
 };
 
 /// Bits of a coalition of the three players.
@@ -33,6 +36,10 @@ inline constexpr std::array<const char*, 8> coalition_names = {"",      "module"
 /// cross = upstream + downstream; all = module + rest + cross, without router and embedding. Besides these, each other
 /// block alone (block.<m>), and what follows the blocks (final).
 std::vector<Group> recovery_groups(std::span<const Component> components, const Component& router);
+
+/// The coalition of players (bits) in random partitions of all their numbers into parts of the players' sizes: what
+/// size alone would give it. `all` is the group of that name; without components where those players have none.
+Group dealt_coalition(const Group& all, unsigned coalition);
 
 /// What adapts in a subspace of its own: the parts that have components.
 std::vector<std::vector<Component>> adapting_parts(const Group& group);

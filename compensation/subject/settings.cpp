@@ -24,6 +24,9 @@ void fields(Fields& list, CompensationSettings& s) {
   list.field("sequences", s.sequences, {1, 1 << 30}, "Held-out sequences to begin with.");
   list.field("most_sequences", s.most_sequences, {1, 1 << 30}, "As many as precision may ask for.");
   list.field("component_draws", s.component_draws, {1, 1000}, "Draws in the component graph.");
+  list.field("random_partitions", s.random_partitions, {0, 1000},
+             "Recovery: random partitions for each draw of the players' numbers into parts of their sizes, whose "
+             "attribution stands beside theirs: what size alone would give. 0: none; each costs 7 adaptations a draw.");
   list.field("precision", s.precision, {1e-6, 1},
              "Relative standard error that sets sample sizes; what more is needed is said.");
   list.field("examples", s.examples, {32, 1 << 30}, "Sequences whose gradients coupling begins with.");
@@ -40,6 +43,12 @@ void fields(Fields& list, CompensationSettings& s) {
   list.field("same", s.same,
              "Drift: another draw of that arm (A/A), whose distance is the unit; empty: its name with a 2, if there is "
              "such an arm.");
+}
+
+Json identifying(const CompensationSettings& settings) {
+  Json json = write_settings(settings);
+  if (settings.random_partitions == 0) json.erase("random_partitions");
+  return json;
 }
 
 void require_sensible(const CompensationSettings& s, const std::string& where) {

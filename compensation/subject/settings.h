@@ -22,6 +22,7 @@ struct CompensationSettings {
   int64_t sequences = 128;                // held-out sequences to begin with
   int64_t most_sequences = 1024;
   int64_t component_draws = 1;
+  int64_t random_partitions = 0;  // for each draw, of the players' numbers into parts of their sizes; 0: none
   // What sets the sample sizes
   double precision = 0.1;  // relative standard error to stop at
   // Coupling
@@ -38,6 +39,9 @@ struct CompensationSettings {
   std::string same;    // another draw of that one (A/A); empty: its name with a 2, where there is such an arm
 };
 void fields(Fields& list, CompensationSettings& settings);
+/// As the measures' identities have them: what was added later is left out at its default, so that what was measured
+/// before stays current.
+Json identifying(const CompensationSettings& settings);
 /// UserError, starting with `where`, for steps that don't rise, a dimension that stands twice, or none of either.
 void require_sensible(const CompensationSettings& settings, const std::string& where);
 

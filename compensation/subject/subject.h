@@ -29,6 +29,12 @@ struct Disturbance {
   double dose = 1;
 };
 
+/// The numbers of all parts of an adaptation, dealt out anew into random parts of the same sizes.
+struct Dealt {
+  uint64_t draw = 0;                // the same draw is the same partition, whatever is chosen
+  std::vector<std::size_t> chosen;  // places of the parts that learn, rising; the others keep their values
+};
+
 /// Which components learn, in which subspace, and for how long; nothing else moves. A disturbed component that learns
 /// starts from what the disturbance made of it.
 struct Adaptation {
@@ -38,6 +44,7 @@ struct Adaptation {
   std::vector<int64_t> steps;  // rising; losses are read after each
   int64_t dimension = 0;       // of the subspace of each part; 0: all its numbers
   uint64_t subspace = 0;       // the draw
+  std::optional<Dealt> dealt = {};
 };
 /// All components of all parts, in order.
 std::vector<Component> trained(const Adaptation& adaptation);

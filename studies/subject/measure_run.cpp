@@ -38,7 +38,7 @@ std::string request_hash(const RunSpec& run, const DriftPair& pair, const Measur
               {"weights", weights_of(&run)},
               {"paired", about.pairs ? weights_of(pair.paired) : ""},
               {"same", about.pairs ? weights_of(pair.same) : ""},
-              {"settings", write_settings(without_measures(request.settings))},
+              {"settings", identifying(without_measures(request.settings))},
               {"layers", request.layers},
               {"device", c10::DeviceTypeName(request.device.type())}};
   if (!about.origin.empty()) hashed["plugin"] = about.origin;

@@ -85,6 +85,8 @@ TEST(CompensationRecoveryCache, KnowsWhatItDependsOn) {
   EXPECT_EQ(adaptations([&] { settings.dimensions = {3}; }), all);
   EXPECT_EQ(adaptations([&] { settings.sequences = 4; }), all);
   EXPECT_EQ(adaptations([&] { settings.damage = 1; }), all / 2);
+  EXPECT_EQ(adaptations([&] { settings.random_partitions = 1; }), 7 * 2);
+  settings.random_partitions = 0;
   EXPECT_EQ(adaptations([&] { subject.rename("other weights"); }), all);
 }
 
@@ -101,6 +103,11 @@ TEST(CompensationRecoveryProgress, CountsToItsTotal) {
     whole = total;
   };
   measure_recovery(subject, settings_of({1}, {12, 0}), context);
+  EXPECT_EQ(last, whole - 1);
+  last = whole = 0;
+  CompensationSettings partitions = settings_of({1}, {12});
+  partitions.random_partitions = 2;
+  measure_recovery(subject, partitions, context);
   EXPECT_EQ(last, whole - 1);
   context.progress = [](std::string_view, int64_t done, int64_t) {
     if (done == 5) throw std::runtime_error("stopped");

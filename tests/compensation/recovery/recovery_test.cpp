@@ -149,6 +149,7 @@ TEST(CompensationRecoveryJson, ReadsBackWhatItWrote) {
   result.draws = 3;
   result.sequences = 8;
   result.tokens = 128;
+  result.numbers = {20, 16, 124};
   result.base_loss = 0.1 + 0.2;
   result.swap_cost = {1.0 / 3, nan, 1};
   result.damage = 0.02;
@@ -158,7 +159,7 @@ TEST(CompensationRecoveryJson, ReadsBackWhatItWrote) {
   const Group group{"embedding", {{-1, Part::embedding, 0}, {-1, Part::embedding, 1}}};
   const CrossLayerShare defined{{1, 0.1, 24}, {0.2, 0.1, 24}, {0.3, 0.1, 24}, {0.5, 0.1, 24}, 0.5, ""};
   const CrossLayerShare undefined{{nan, nan, 0}, {nan, nan, 0}, {nan, nan, 0}, {nan, nan, 0}, {}, "within"};
-  result.capacities = {{256, {{group, {0.1, 0.2, 24}, {0.1, nan, 0.3}}}, {undefined, defined}}, {0, {}, {}}};
+  result.capacities = {{256, {{group, {0.1, 0.2, 24}, {0.1, nan, 0.3}}}, {undefined, defined}, {defined}}, {0, {}, {}}};
   result.diverged = {{"all", 256, 2}, {"rest", 0, std::nullopt}};
   const std::string text = json_of(result).dump();
   const RecoveryResult read = recovery_result_from(Json::parse(text));
@@ -171,6 +172,13 @@ TEST(CompensationRecoveryJson, ReadsBackWhatItWrote) {
   EXPECT_FALSE(read.capacities.at(0).shares.at(0).share);
   EXPECT_EQ(read.diverged.at(0).draw, 2);
   EXPECT_EQ(read.diverged.at(1).draw, std::nullopt);
+  EXPECT_EQ(read.numbers, result.numbers);
+  EXPECT_EQ(read.capacities.at(0).size_matched.at(0).share, 0.5);
+  Json before = Json::parse(text);  // what was measured before these were kept
+  before.erase("numbers");
+  before["capacities"][0].erase("size_matched");
+  EXPECT_EQ(recovery_result_from(before).numbers, (std::array<int64_t, 3>{}));
+  EXPECT_TRUE(recovery_result_from(before).capacities.at(0).size_matched.empty());
 }
 
 }  // namespace
