@@ -21,6 +21,7 @@ std::string identity_of(const Subject& subject, const CompensationSettings& s, c
            {"layers", context.layers}, {"steps", s.steps},   {"dimensions", s.dimensions},
            {"draws", s.draws},         {"damage", s.damage}, {"sequences", {s.sequences, s.most_sequences}},
            {"precision", s.precision}};
+  if (s.damage_doublings > 0) all["damage_doublings"] = s.damage_doublings;
   if (s.random_partitions > 0) all["random_partitions"] = s.random_partitions;
   return hash_hex(all.dump());
 }

@@ -20,7 +20,9 @@ namespace absorb {
 /// 3. v_l(S) for every group of recovery_groups() at the first of settings.dimensions, and for the seven coalitions at
 ///    the others; draw d of the disturbance adapts in draw d of the subspace, and so does the undisturbed model that it
 ///    is compared with.
-/// 4. with settings.random_partitions, the shares of so many random partitions a draw of the players' numbers into
+/// 4. with settings.damage_doublings, the seven coalitions in the first dimension again where every disturbance costs
+///    twice as much, four times as much and so on: the curve over the dose, as far as the whole swap costs that much.
+/// 5. with settings.random_partitions, the shares of so many random partitions a draw of the players' numbers into
 /// parts
 ///    of the same sizes, in the first dimension: what size alone would give.
 ///

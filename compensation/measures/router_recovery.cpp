@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "compensation/recovery/dose.h"
 #include "compensation/recovery/sampling.h"
@@ -21,6 +22,11 @@ bool is_coalition(const Group& group) {
 double below(double damage) {
   const double unit = std::pow(10.0, std::floor(std::log10(damage)) - 1);
   return std::floor(damage / unit) * unit;
+}
+
+/// Whole swaps have no damage to double.
+int64_t doublings(const CompensationSettings& settings) {
+  return settings.damage > 0 ? settings.damage_doublings : 0;
 }
 
 /// The groups that adapt in one dimension.
@@ -58,6 +64,8 @@ class RouterRecovery {
     match_dose();
     for (std::size_t d = 0; d < settings_.dimensions.size(); ++d)
       result_.capacities.push_back(at_dimension(settings_.dimensions[d], d == 0));
+    for (int64_t i = 1; i <= doublings(settings_); ++i)
+      result_.doses.push_back(at_damage(std::ldexp(settings_.damage, static_cast<int>(i))));
     if (settings_.random_partitions > 0) result_.capacities.front().size_matched = size_matched();
     if (!result_.diverged.empty()) note(describe(result_.diverged));
     return result_;
@@ -109,19 +117,13 @@ class RouterRecovery {
   }
 
   void match_dose() {
-    const double whole = mean_damage(cells_.damages(disturbance(1)));
-    if (settings_.damage <= 0) {
+    whole_ = mean_damage(cells_.damages(disturbance(1)));
+    if (settings_.damage <= 0)
       result_.unmatched = fmt::format("compensation.damage is 0, so that the router is swapped whole, at {:.6f} nats",
                                       result_.swap_cost.value);
-    } else if (whole < settings_.damage) {
-      result_.unmatched = fmt::format(
-          "the whole swap costs {:.6f} nats, less than the {:g} that every disturbance ought to cost; "
-          "compensation.damage = {:g} would fit",
-          whole, settings_.damage, below(whole));
-      note(result_.unmatched);
-    } else {
-      search_dose(whole);
-    }
+    else
+      std::tie(result_.dose, result_.unmatched) = dose_for(settings_.damage);
+    if (settings_.damage > 0 && !result_.unmatched.empty()) note(result_.unmatched);
     const auto rows = cells_.damages(disturbance(result_.dose));
     for (std::size_t draw = 0; draw < rows.size(); ++draw)
       if (!rows[draw]) result_.diverged.push_back({"swap", 0, static_cast<int64_t>(draw)});
@@ -129,17 +131,20 @@ class RouterRecovery {
     progress_.done();
   }
 
-  void search_dose(double whole) {
+  /// The dose that costs `wanted`; 1, or the nearest, and why where none does.
+  std::pair<double, std::string> dose_for(double wanted) {
+    if (whole_ < wanted)
+      return {1, fmt::format("the whole swap costs {:.6f} nats, less than the {:g} that every disturbance ought to "
+                             "cost; compensation.damage = {:g} would fit",
+                             whole_, wanted, below(whole_))};
     const auto damage = [this](double dose) {
       before(fmt::format("dose {:.4f}", dose));
       return mean_damage(cells_.damages(disturbance(dose)));
     };
-    const Dose found = find_dose(damage, {settings_.damage, 1, whole});
-    result_.dose = found.dose;
-    if (found.reached) return;
-    result_.unmatched = fmt::format("the nearest dose to a damage of {:g} nats, {:.4f}, costs {:.6f}", settings_.damage,
-                                    found.dose, found.damage);
-    note(result_.unmatched);
+    const Dose found = find_dose(damage, {wanted, 1, whole_});
+    if (found.reached) return {found.dose, ""};
+    return {found.dose, fmt::format("the nearest dose to a damage of {:g} nats, {:.4f}, costs {:.6f}", wanted,
+                                    found.dose, found.damage)};
   }
 
   const Group& group_named(const std::string& name) const {
@@ -149,14 +154,15 @@ class RouterRecovery {
   }
 
   /// `what` stands before the group's name wherever it is shown.
-  GroupCurves curves(const Group& group, const Capacity& capacity, const std::string& what = "") {
+  GroupCurves curves(const Group& group, const Capacity& capacity, const std::string& what = "",
+                     std::optional<double> dose = std::nullopt) {
     int64_t left = settings_.draws;  // a group that diverges without a disturbance stops at the first
     const auto before_draw = [&](int64_t draw) {
       before(fmt::format("dimension {} draw {}: {}{}", capacity.dimension, draw, what, group.name));
       progress_.done();
       --left;
     };
-    GroupCurves result = curves_of(cells_, group, disturbance(result_.dose), capacity, before_draw);
+    GroupCurves result = curves_of(cells_, group, disturbance(dose.value_or(result_.dose)), capacity, before_draw);
     progress_.done(left);
     for (Diverged one : result.diverged) {
       one.group = what + one.group;
@@ -175,6 +181,25 @@ class RouterRecovery {
     }
     for (const auto& rows : by_step) capacity.shares.push_back(cross_layer_share(rows, result_.dose_cost));
     return capacity;
+  }
+
+  DosePoint at_damage(double damage) {
+    const Measured nothing{nan, nan, 0};
+    DosePoint point{damage, 1, nothing, "", {nothing, nothing, nothing, nothing, std::nullopt, ""}};
+    std::tie(point.dose, point.unmatched) = dose_for(damage);
+    point.cost = mean_of(present(cells_.damages(disturbance(point.dose))));
+    if (!point.unmatched.empty()) {
+      point.share.undefined = point.unmatched;
+      progress_.done(7 * settings_.draws);
+      return point;
+    }
+    std::vector<GroupRows> rows;
+    for (const Group& group : groups_at(groups_, false))
+      rows.push_back(curves(group, {settings_.dimensions.front(), settings_.steps}, fmt::format("damage {:g} ", damage),
+                            point.dose)
+                         .by_step.back());
+    point.share = cross_layer_share(rows, point.cost);
+    return point;
   }
 
   /// The shares of random partitions in the first dimension: each draw's partitions are draws like any other.
@@ -201,6 +226,7 @@ class RouterRecovery {
   const CompensationSettings& settings_;
   WorkProgress& progress_;
   std::vector<Group> groups_;
+  double whole_ = 0;  // what the whole swap costs; infinite where a draw has no finite loss
   RecoveryResult result_;
   std::vector<std::string> notes_;
 };
@@ -210,7 +236,7 @@ class RouterRecovery {
 int64_t pieces_of_router(const Subject& subject, const CompensationSettings& settings, const Component& router) {
   auto total = static_cast<int64_t>(recovery_groups(subject.components(), router).size());
   for (std::size_t d = 1; d < settings.dimensions.size(); ++d) total += 7;
-  total += 7 * settings.random_partitions;
+  total += 7 * (doublings(settings) + settings.random_partitions);
   return 2 + total * settings.draws;
 }
 

@@ -69,6 +69,15 @@ struct CapacityResult {
   std::vector<CrossLayerShare> size_matched = {};
 };
 
+/// The headline's shares where every disturbance costs another damage.
+struct DosePoint {
+  double damage = 0, dose = 0;
+  Measured cost;  // what the disturbance at that dose costs
+  std::string
+      unmatched;  // why there is no such dose, with the figure; then nothing adapted, and the share is undefined
+  CrossLayerShare share;  // in the first dimension after the last of the steps
+};
+
 /// An adaptation that was left out.
 struct Diverged {
   std::string group;  // "swap": the disturbed model itself has no finite loss
@@ -88,6 +97,7 @@ struct RecoveryResult {
   Measured dose_cost;                      // what the disturbance at that dose costs
   std::string unmatched;                   // why the dose isn't equal, with the figure; empty when it is
   std::vector<CapacityResult> capacities;  // [dimensions], the headline first
+  std::vector<DosePoint> doses = {};       // the curve over the dose, without the headline's; rising
   std::vector<Diverged> diverged;          // named, left out of every mean, counted by their number
 };
 

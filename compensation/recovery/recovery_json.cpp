@@ -73,6 +73,21 @@ CapacityResult capacity_from(const Json& json) {
   return capacity;
 }
 
+Json json_of(const DosePoint& point) {
+  return {{"damage", point.damage},
+          {"dose", point.dose},
+          {"cost", json_of(point.cost)},
+          {"unmatched", point.unmatched.empty() ? Json() : Json(point.unmatched)},
+          {"cross_layer_share", json_of(point.share)}};
+}
+
+DosePoint dose_point_from(const Json& json) {
+  DosePoint point{json.at("damage"), json.at("dose"), measured_from(json.at("cost")), "",
+                  share_from(json.at("cross_layer_share"))};
+  if (!json.at("unmatched").is_null()) point.unmatched = json.at("unmatched").get<std::string>();
+  return point;
+}
+
 Json json_of(const Diverged& one) {
   return {{"group", one.group}, {"dimension", one.dimension}, {"draw", one.draw ? Json(*one.draw) : Json()}};
 }
@@ -89,21 +104,23 @@ Json json_of(const RecoveryResult& result) {
   Json capacities = Json::array(), diverged = Json::array();
   for (const CapacityResult& capacity : result.capacities) capacities.push_back(json_of(capacity));
   for (const Diverged& one : result.diverged) diverged.push_back(json_of(one));
-  return {{"router", json_of(result.router)},
-          {"name", to_string(result.router)},
-          {"steps", result.steps},
-          {"draws", result.draws},
-          {"held_out_sequences", result.sequences},
-          {"held_out_tokens", result.tokens},
-          {"numbers", {{"module", result.numbers[0]}, {"rest", result.numbers[1]}, {"cross", result.numbers[2]}}},
-          {"base_loss", result.base_loss},
-          {"swap_cost", json_of(result.swap_cost)},
-          {"damage", result.damage},
-          {"dose", result.dose},
-          {"dose_cost", json_of(result.dose_cost)},
-          {"unmatched", result.unmatched.empty() ? Json() : Json(result.unmatched)},
-          {"capacities", capacities},
-          {"diverged", diverged}};
+  Json json{{"router", json_of(result.router)},
+            {"name", to_string(result.router)},
+            {"steps", result.steps},
+            {"draws", result.draws},
+            {"held_out_sequences", result.sequences},
+            {"held_out_tokens", result.tokens},
+            {"numbers", {{"module", result.numbers[0]}, {"rest", result.numbers[1]}, {"cross", result.numbers[2]}}},
+            {"base_loss", result.base_loss},
+            {"swap_cost", json_of(result.swap_cost)},
+            {"damage", result.damage},
+            {"dose", result.dose},
+            {"dose_cost", json_of(result.dose_cost)},
+            {"unmatched", result.unmatched.empty() ? Json() : Json(result.unmatched)},
+            {"capacities", capacities},
+            {"diverged", diverged}};
+  for (const DosePoint& point : result.doses) json["doses"].push_back(json_of(point));
+  return json;
 }
 
 RecoveryResult recovery_result_from(const Json& json) {
@@ -123,6 +140,8 @@ RecoveryResult recovery_result_from(const Json& json) {
   result.dose_cost = measured_from(json.at("dose_cost"));
   if (!json.at("unmatched").is_null()) result.unmatched = json.at("unmatched").get<std::string>();
   for (const Json& capacity : json.at("capacities")) result.capacities.push_back(capacity_from(capacity));
+  if (json.contains("doses"))
+    for (const Json& point : json.at("doses")) result.doses.push_back(dose_point_from(point));
   for (const Json& one : json.at("diverged")) result.diverged.push_back(diverged_from(one));
   return result;
 }

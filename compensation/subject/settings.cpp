@@ -24,6 +24,9 @@ void fields(Fields& list, CompensationSettings& s) {
   list.field("sequences", s.sequences, {1, 1 << 30}, "Held-out sequences to begin with.");
   list.field("most_sequences", s.most_sequences, {1, 1 << 30}, "As many as precision may ask for.");
   list.field("component_draws", s.component_draws, {1, 1000}, "Draws in the component graph.");
+  list.field("damage_doublings", s.damage_doublings, {0, 20},
+             "Recovery: how often the damage is doubled for the curve over the dose, with 7 adaptations a draw each "
+             "time; 0: no curve.");
   list.field("random_partitions", s.random_partitions, {0, 1000},
              "Recovery: random partitions for each draw of the players' numbers into parts of their sizes, whose "
              "attribution stands beside theirs: what size alone would give. 0: none; each costs 7 adaptations a draw.");
@@ -47,6 +50,7 @@ void fields(Fields& list, CompensationSettings& s) {
 
 Json identifying(const CompensationSettings& settings) {
   Json json = write_settings(settings);
+  if (settings.damage_doublings == 0) json.erase("damage_doublings");
   if (settings.random_partitions == 0) json.erase("random_partitions");
   return json;
 }

@@ -22,6 +22,7 @@ struct CompensationSettings {
   int64_t sequences = 128;                // held-out sequences to begin with
   int64_t most_sequences = 1024;
   int64_t component_draws = 1;
+  int64_t damage_doublings = 0;   // of `damage`, each a point of the curve over the dose
   int64_t random_partitions = 0;  // for each draw, of the players' numbers into parts of their sizes; 0: none
   // What sets the sample sizes
   double precision = 0.1;  // relative standard error to stop at

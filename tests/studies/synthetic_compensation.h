@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -53,6 +54,7 @@ inline RecoveryResult recovery(Part kind, int64_t layer, double noise) {
   result.dose = 0.02 / result.swap_cost.value;
   result.dose_cost = measured(0.0201 + noise / 10);
   const Recovered parts = recovered(kind, layer, noise);
+  result.numbers = kind == Part::attention_router ? std::array<int64_t, 3>{100, 200, 700} : std::array{600L, 50L, 350L};
   for (int64_t dimension : {256, 64, 0}) {
     CapacityResult capacity{dimension, {}, {}};
     const double free = dimension == 0 ? 1.3 : dimension == 64 ? 0.6 : 1;
@@ -60,6 +62,9 @@ inline RecoveryResult recovery(Part kind, int64_t layer, double noise) {
     if (dimension == 0) bent.cross *= 1.2;
     for (int64_t step : result.steps)
       capacity.shares.push_back(share_of(bent, free * (1 - std::exp(-static_cast<double>(step) / 9))));
+    if (dimension == 256)
+      for (std::size_t n = 0; n < result.steps.size(); ++n)
+        capacity.size_matched.push_back(share_of({parts.all() / 4, parts.all() / 4, parts.all() / 2}, 0.8));
     result.capacities.push_back(std::move(capacity));
   }
   return result;

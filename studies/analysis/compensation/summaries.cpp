@@ -42,7 +42,7 @@ struct Collected {
     if (parts.share) share.push_back(*parts.share);
   }
   RecoveryPoint at(int64_t place) const {
-    return {place, summarize(module), summarize(rest), summarize(cross), summarize(all), summarize(share)};
+    return {place, summarize(module), summarize(rest), summarize(cross), summarize(all), summarize(share), 0};
   }
 };
 
@@ -103,6 +103,31 @@ std::vector<RecoveryPoint> over_dimensions(const UsableRouters& runs) {
   return points;
 }
 
+std::vector<RecoveryPoint> over_damage(const UsableRouters& runs) {
+  std::set<double> damages;
+  for (const auto& run : runs)
+    for (const RecoveryResult* result : run) {
+      damages.insert(result->damage);
+      for (const DosePoint& point : result->doses) damages.insert(point.damage);
+    }
+  std::vector<RecoveryPoint> points;
+  for (double damage : damages) {
+    Collected collected;
+    for (const auto& run : runs) {
+      std::vector<const CrossLayerShare*> layers;
+      for (const RecoveryResult* result : run) {
+        if (result->damage == damage) layers.push_back(&result->capacities.front().shares.back());
+        for (const DosePoint& point : result->doses)
+          if (point.damage == damage && point.unmatched.empty()) layers.push_back(&point.share);
+      }
+      if (layers.size() == run.size()) collected.add(layers);
+    }
+    points.push_back(collected.at(0));
+    points.back().damage = damage;
+  }
+  return points;
+}
+
 /// One router's results by seed.
 struct OfRouter {
   std::string target;
@@ -129,6 +154,9 @@ RouterSummary summary_of(const OfRouter& router) {
   const RecoveryPoint point = collected.at(0);
   std::tie(summary.module, summary.rest, summary.cross) = std::tie(point.module, point.rest, point.cross);
   std::tie(summary.all, summary.share) = std::tie(point.all, point.share);
+  std::vector<const RecoveryResult*> seeds;
+  for (const auto& [seed, result] : router.seeds) seeds.push_back(result);
+  summary.parts = part_shares(seeds);
   return summary;
 }
 
@@ -221,7 +249,7 @@ std::vector<RecoveryCurve> recovery_curves(const CompensationResults& results) {
   for (const std::string& target : targets_of(results))
     for (Part kind : {Part::attention_router, Part::expert_router}) {
       const UsableRouters runs = usable_routers(results, target, kind);
-      RecoveryCurve curve{target, kind, over_steps(runs), over_dimensions(runs)};
+      RecoveryCurve curve{target, kind, over_steps(runs), over_dimensions(runs), over_damage(runs)};
       if (!curve.over_steps.empty()) curves.push_back(std::move(curve));
     }
   return curves;

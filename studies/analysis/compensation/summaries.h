@@ -3,9 +3,11 @@
 // instead.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
+#include "studies/analysis/compensation/part_shares.h"
 #include "studies/analysis/compensation/results.h"
 
 namespace absorb {
@@ -39,6 +41,7 @@ struct RouterSummary {
   Summary swap_cost, dose, dose_cost;  // over the seeds measured
   Summary module, rest, cross, all;    // over the seeds with an equal dose above its noise
   Summary share;                       // cross / all, over those of them whose v(all) is above its noise
+  std::array<PartShare, 3> parts;      // each beside its size
   std::vector<std::string> undefined;  // "seed 2: why" for the seeds without a share
 };
 /// By target, kind and layer.
@@ -49,12 +52,14 @@ std::vector<RouterSummary> router_summaries(const CompensationResults& results);
 struct RecoveryPoint {
   int64_t at = 0;  // steps, or dimensions (0: all coordinates)
   Summary module, rest, cross, all, share;
+  double damage = 0;  // where the curve is over the damage, whose points `at` doesn't tell apart
 };
 struct RecoveryCurve {
   std::string target;
   Part kind = Part::attention_router;
   std::vector<RecoveryPoint> over_steps;       // in the headline's dimension
   std::vector<RecoveryPoint> over_dimensions;  // after the last step; rising, all coordinates last
+  std::vector<RecoveryPoint> over_damage;      // in the headline's dimension after the last step; rising
 };
 std::vector<RecoveryCurve> recovery_curves(const CompensationResults& results);
 

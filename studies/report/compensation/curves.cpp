@@ -58,6 +58,15 @@ Axis dimensions_axis(const std::vector<RecoveryPoint>& points) {
   return axis;
 }
 
+Axis damage_axis(const std::vector<RecoveryPoint>& points) {
+  Axis axis{"damage before adaptation, nats per token", {}, {}};
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    axis.places.push_back((static_cast<double>(i) + 0.5) / static_cast<double>(points.size()));
+    axis.labels.push_back(fmt::format("{:g}", points[i].damage));
+  }
+  return axis;
+}
+
 Line line_of(const std::string& name, const std::string& mark, const std::vector<RecoveryPoint>& points,
              Summary RecoveryPoint::*quantity) {
   Line line{name, mark, {}};
@@ -157,28 +166,27 @@ std::string compensation_curves(const CompensationResults& results) {
   const std::string over_steps = panels_over(curves, &RecoveryCurve::over_steps, "steps", steps_axis),
                     over_dimensions =
                         panels_over(curves, &RecoveryCurve::over_dimensions, "dimensions", dimensions_axis);
-  if (over_steps.empty() && over_dimensions.empty()) return "";
-  const std::string bands =
-      " Line: mean over seeds of the mean over a run's layers; band: 95 % t interval over seeds, cut at the frame. One "
-      "scale for all panels in nats.";
-  std::string out =
-      subheading("compensation-curves", "Does the answer depend on how long and how freely parts adapt?") +
-      paragraph(
-          "The share of the other layers ought not to hang on one choice of steps and dimensions. Each "
-          "panel shows how much is recovered by everything together, and how that divides; lines that "
-          "keep their order along the axis mean that the choice does not matter.");
-  if (!over_steps.empty())
-    out +=
-        anchored(figure(over_steps, "Recovery against the steps of adaptation, in the headline's dimension." + bands),
-                 "recovery");
-  if (!over_dimensions.empty())
-    out +=
-        anchored(figure(over_dimensions,
-                        "Recovery against the dimension of the subspace that parts adapt in, after the last step; all: "
-                        "every coordinate, so that large parts can do more. Places are evenly spaced." +
-                            bands),
-                 "recovery");
-  return out;
+  const std::string over_damage = panels_over(curves, &RecoveryCurve::over_damage, "damage", damage_axis);
+  if (over_steps.empty() && over_dimensions.empty() && over_damage.empty()) return "";
+  const auto shown = [](const std::string& panels, const std::string& caption) {
+    const std::string bands =
+        " Line: mean over seeds of the mean over a run's layers; band: 95 % t interval over seeds, cut at the frame. "
+        "One scale for all panels in nats.";
+    return panels.empty() ? "" : anchored(figure(panels, caption + bands), "recovery");
+  };
+  return subheading("compensation-curves", "Does the answer depend on how long and how freely parts adapt?") +
+         paragraph(
+             "The share of the other layers ought not to hang on one choice of steps, dimensions and damage. Each "
+             "panel shows how much is recovered by everything together, and how that divides; lines that "
+             "keep their order along the axis mean that the choice does not matter.") +
+         shown(over_steps, "Recovery against the steps of adaptation, in the headline's dimension.") +
+         shown(over_dimensions,
+               "Recovery against the dimension of the subspace that parts adapt in, after the last step; all: every "
+               "coordinate, so that large parts can do more. Places are evenly spaced.") +
+         shown(over_damage,
+               "Recovery against what every disturbance costs before adaptation (compensation.damage_doublings), in "
+               "the headline's dimension after the last step; runs count where the whole swap of each of their routers "
+               "costs as much. Places are evenly spaced.");
 }
 
 }  // namespace absorb::report

@@ -35,6 +35,27 @@ std::string share_table(const std::vector<RouterSummary>& routers) {
   return table.html();
 }
 
+/// Empty where no share is defined, or the parts' numbers were not kept.
+std::string size_table(const std::vector<RouterSummary>& routers) {
+  Table table(
+      "Parts and their sizes: each part's share of what is recovered, beside its share of the numbers that adapt and "
+      "the "
+      "share that random partitions into parts of the same sizes recover (compensation.random_partitions); excess is "
+      "the share less that, with its 95 % t interval over n seeds.");
+  table.column("Target", words).column("Router", words).column("Part", words).column("n").column("Share");
+  table.column("Of the numbers").column("Size-matched").column("Excess").column("95 %");
+  bool any = false;
+  for (const RouterSummary& router : routers)
+    for (const PartShare& part : router.parts) {
+      if (part.numbers.n == 0) continue;
+      any = true;
+      table.row({router.target, to_string(router.router), part.part, std::to_string(part.share.n),
+                 mean_of(part.share, 3), mean_of(part.numbers, 3), mean_of(part.size_matched, 3),
+                 mean_of(part.excess, 3), bracketed(t_interval(part.excess), 3)});
+    }
+  return any ? table.html() : "";
+}
+
 std::string dose_table(const std::vector<RouterSummary>& routers) {
   Table table(
       "Swap costs and doses: what it costs to replace a router whole by a matched random one, the share of the items "
@@ -88,7 +109,8 @@ std::string compensation_tables(const CompensationResults& results) {
          paragraph(
              "A share of 0 says that a layer repairs its router's damage by itself, a share of 1 that only other "
              "layers do. It is a share of what is recovered at all, so read it beside the nats.") +
-         anchored(share_table(routers), "recovery") + anchored(dose_table(routers), "recovery");
+         anchored(share_table(routers), "recovery") + anchored(size_table(routers), "recovery") +
+         anchored(dose_table(routers), "recovery");
 }
 
 std::string compensation_components(const CompensationResults& results) {

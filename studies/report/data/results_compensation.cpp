@@ -24,6 +24,17 @@ Json of_attribution(const Attribution& a) {
           {"left_out", a.left_out}};
 }
 
+Json of_parts(const std::array<PartShare, 3>& parts) {
+  Json rows = Json::array();
+  for (const PartShare& part : parts)
+    rows.push_back({{"part", part.part},
+                    {"numbers", value(part.numbers)},
+                    {"share", value(part.share)},
+                    {"size_matched", value(part.size_matched)},
+                    {"excess", value(part.excess)}});
+  return rows;
+}
+
 Json of_router(const RouterSummary& router) {
   return {{"target", router.target},
           {"router", to_string(router.router)},
@@ -35,6 +46,7 @@ Json of_router(const RouterSummary& router) {
           {"cross", value(router.cross)},
           {"all", value(router.all)},
           {"cross_layer_share", value(router.share)},
+          {"parts", of_parts(router.parts)},
           {"undefined", router.undefined}};
 }
 

@@ -76,6 +76,36 @@ std::string shares(const std::vector<RouterSummary>& routers) {
          table.text(table_width) + undefined;
 }
 
+/// Empty where no share is defined, or the parts' numbers were not kept.
+std::string part_sizes(const std::vector<RouterSummary>& routers) {
+  TextTable table({{"target", left},
+                   {"router", left},
+                   {"part", left},
+                   {"n", right},
+                   {"share", right},
+                   {"size", right},
+                   {"matched", right},
+                   {"excess", right},
+                   {"95 % interval", left}});
+  bool any = false, matched = false;
+  for (const RouterSummary& router : routers)
+    for (const PartShare& part : router.parts) {
+      if (part.numbers.n == 0) continue;
+      any = true;
+      matched = matched || part.excess.n > 0;
+      table.row({router.target, to_string(router.router), part.part, std::to_string(part.share.n), mean(part.share, 3),
+                 mean(part.numbers, 3), mean(part.size_matched, 3), mean(part.excess, 3),
+                 bracketed(t_interval(part.excess), 3)});
+    }
+  if (!any) return "";
+  return "\nPARTS AND THEIR SIZES: shares of what is recovered; size: the part's share of the numbers that adapt\n" +
+         table.text(table_width) +
+         wrapped(matched ? "matched: the share of random partitions into parts of the same sizes; excess: share less "
+                           "matched, with its interval."
+                         : "compensation.random_partitions = 1 measures what size alone would give.",
+                 table_width, "  ", "  ");
+}
+
 std::string doses(const std::vector<RouterSummary>& routers) {
   TextTable table({{"target", left},
                    {"router", left},
@@ -178,7 +208,7 @@ std::string print_compensation(const CompensationResults& results) {
       table_width);
   out += attributions(results);
   if (const std::vector<RouterSummary> routers = router_summaries(results); !routers.empty())
-    out += shares(routers) + doses(routers);
+    out += shares(routers) + part_sizes(routers) + doses(routers);
   if (!results.queries.empty()) out += "\nQUESTIONS: each beside the same question asked of random edges\n";
   for (const QueryResult& query : results.queries) out += print_query(query);
   return out + measures_text(results) + notes(results);

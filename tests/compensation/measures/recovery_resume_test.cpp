@@ -107,6 +107,7 @@ TEST(CompensationRecoveryProgress, CountsToItsTotal) {
   last = whole = 0;
   CompensationSettings partitions = settings_of({1}, {12});
   partitions.random_partitions = 2;
+  partitions.damage_doublings = 1;
   measure_recovery(subject, partitions, context);
   EXPECT_EQ(last, whole - 1);
   context.progress = [](std::string_view, int64_t done, int64_t) {

@@ -9,6 +9,7 @@
 
 #include "studies/analysis/compensation/summaries.h"
 #include "studies/analysis/wording.h"
+#include "studies/report/data/results.h"
 #include "studies/report/text/compensation_table.h"
 #include "studies/report/text/table.h"
 #include "tests/studies/synthetic.h"
@@ -42,6 +43,34 @@ TEST(StudiesCompensationResults, RouterMeansLeaveOutWhatIsUndefined) {
   EXPECT_EQ(router.share.n, 4);
   EXPECT_EQ(router.undefined.size(), 1u);
   EXPECT_NEAR(router.module.mean + router.rest.mean + router.cross.mean, router.all.mean, 1e-12);
+}
+
+TEST(StudiesCompensationResults, PartsStandBesideTheirSizes) {
+  CompensationResults results = synthetic::compensation();
+  const RouterSummary router = router_summaries(results)[4];
+  EXPECT_EQ(router.parts[0].part + router.parts[1].part + router.parts[2].part, "modulerestcross");
+  const PartShare& cross = router.parts[2];
+  EXPECT_EQ(cross.share.n, 4);  // the seeds with a share
+  EXPECT_DOUBLE_EQ(cross.numbers.mean, 0.35);
+  EXPECT_DOUBLE_EQ(cross.share.mean, router.share.mean);
+  EXPECT_NEAR(cross.size_matched.mean, 0.5, 1e-12);
+  EXPECT_NEAR(cross.excess.mean, cross.share.mean - 0.5, 1e-12);
+  EXPECT_NEAR(router.parts[0].share.mean + router.parts[1].share.mean + cross.share.mean, 1, 1e-12);
+  const auto has = [&](const char* words) { return print_compensation(results).find(words) != std::string::npos; };
+  EXPECT_TRUE(has("PARTS AND THEIR SIZES"));
+  EXPECT_TRUE(has("matched: the share of random partitions"));
+  const Json json = compensation_json(results)["routers"][4]["parts"][2];
+  EXPECT_EQ(json["part"], "cross");
+  EXPECT_EQ(json["excess"]["n"], 4);
+  EXPECT_EQ(json["excess"]["mean"], cross.excess.mean);
+
+  for (RunRecoveries& run : results.recoveries)
+    for (RecoveryResult& result : run.results) result.capacities.front().size_matched.clear();
+  EXPECT_EQ(router_summaries(results)[4].parts[2].excess.n, 0);
+  EXPECT_TRUE(has("compensation.random_partitions = 1"));
+  for (RunRecoveries& run : results.recoveries)
+    for (RecoveryResult& result : run.results) result.numbers = {};  // measured before they were kept
+  EXPECT_FALSE(has("PARTS AND THEIR SIZES"));
 }
 
 TEST(StudiesCompensationResults, EdgesAreMeansOverSeedsByTheirSize) {
