@@ -65,21 +65,25 @@ TEST(StudyInformation, AProbeReadsALinearLabelAndNoRandomOne) {
   expect_chance(told(experts(labels, kinds("noise", 8000, 4), x)).ceiling);
 }
 
-// A label of one in eight: an argmax would keep nothing. What strata have in common isn't the probe's to read.
+// A label of one in eight: an argmax would keep nothing. How rare it is differs by stratum, and so does a feature, the
+// other way round than within one.
 TEST(StudyInformation, AProbeOfPairsReadsARareLabelWithinItsStratum) {
   const int64_t strata = 16, each = 512, n = strata * each;
   const Tensor of = at::arange(n).remainder(strata), level = normal("level", {strata}).index_select(0, of);
-  const Tensor x = at::cat({normal("pairs", {n, 6}), level.unsqueeze(1)}, 1);
-  const Tensor content = x.select(1, 0) - x.select(1, 1);
+  const Tensor pairs = normal("pairs", {n, 6}), content = pairs.select(1, 0) - pairs.select(1, 1);
+  const Tensor x = pairs + 5 * level.unsqueeze(1) * (at::arange(6) == 0);
   const auto seen = [&](const Tensor& value) {
-    const Tensor labels = (value > 1.15 * std::sqrt(2)).to(at::kLong);
+    const Tensor labels = (value > 1.6).to(at::kLong);
     return ObservedChoices{true, 2, labels, labels, of, x, first_half(n)};
   };
-  const BitsRecord linear = told(seen(content)).ceiling;
-  EXPECT_NEAR(linear.label_entropy, 0.54, 0.04);
-  EXPECT_GT(linear.corrected, 0.8 * linear.label_entropy);
-  expect_chance(told(seen(normal("rare", {n}))).ceiling);
-  const BitsRecord shared = told(seen(level)).ceiling;  // the stratum decides all
+  const BitsRecord rare = told(seen(content)).ceiling;
+  EXPECT_NEAR(rare.label_entropy, 0.54, 0.04);
+  EXPECT_GT(rare.corrected, 0.8 * rare.label_entropy);
+  const BitsRecord uneven = told(seen(content - level)).ceiling;
+  EXPECT_GT(uneven.label_entropy, 0.3);
+  EXPECT_GT(uneven.corrected, 0.8 * uneven.label_entropy);
+  expect_chance(told(seen(normal("rare", {n}) * std::sqrt(2))).ceiling);
+  const BitsRecord shared = told(seen(10 * level)).ceiling;  // the stratum decides all
   EXPECT_NEAR(shared.label_entropy, 0, 1e-12);
   EXPECT_NEAR(shared.plug_in, 0, 1e-12);
 }
