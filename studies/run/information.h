@@ -39,7 +39,8 @@ InformationTables count_choices(const ObservedChoices& seen);
 SiteInformation site_information(const InformationTables& tables, int64_t permutations, uint64_t key);
 
 /// By kind ("attention", "moe") what `run` decides under `routes`, against what would have helped `independent`, a run
-/// of the same target and sizes, under its own routes. Both read the first valid text of `data`.
+/// of the same target and sizes, under its own routes. Both read the first valid text of `data`, which both must have
+/// learned: a task whose table belongs to the seed (`rule`, `codes`) has no run of another seed that did.
 /// Experts: the kept expert of the largest weight (of the largest score where all kept weigh the same), against the
 /// expert of the largest expected gain (transformer/gains.h); tokens that no expert would help are left out.
 /// Attention: for keys s < t of queries that see more keys than the budget, whether one head, drawn with the pair of
