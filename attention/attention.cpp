@@ -8,8 +8,10 @@
 namespace absorb {
 
 void fields(Fields& list, AttentionSettings& settings) {
-  list.field("native", settings.native, {"qk", "none"},
-             "Attention's own scores: QK^T, or none, so that the router alone decides (the recall control).");
+  list.field(
+      "native", settings.native, {"qk", "none"},
+      "Own scores of routed attention: QK^T, or none, so that the router alone decides. Attention that isn't routed "
+      "keeps its QK^T.");
 }
 
 Attention::Attention(Site site, const AttentionSettings& settings, const AttentionShape& shape,

@@ -38,6 +38,7 @@ Size size_of(const RunSettings& run, int64_t vocabulary) {
 Matched match_to_dense(RunSettings& run, const std::string& match, int64_t vocabulary) {
   RunSettings dense = run;
   dense.target = "dense";
+  keep_native_unless_routed(dense);
   const Target target = target_named(run.target);
   if (run.model.feed_forward == 0) run.model.feed_forward = dense.model.feed_forward = 4 * run.model.width;
   int64_t& width = target.moe ? run.model.moe.hidden : run.model.feed_forward;

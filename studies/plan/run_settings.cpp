@@ -48,6 +48,10 @@ std::map<std::string, std::string> plugins_of(const RunSettings& run) {
   return plugins;
 }
 
+void keep_native_unless_routed(RunSettings& run) {
+  if (!target_named(run.target).attention) run.model.attention.native = "qk";
+}
+
 RunSettings read_run_settings(const Settings& tables, const std::string& target, int64_t seed) {
   require_no_strangers(tables, {"model", "routing", "data", "training", "start"});
   RunSettings run;
@@ -59,6 +63,7 @@ RunSettings read_run_settings(const Settings& tables, const std::string& target,
   run.data = read_data(tables.table("data"));
   run.training = read_settings<TrainingSettings>(tables.table("training"));
   run.start = read_settings<StartSettings>(tables.table("start"));
+  keep_native_unless_routed(run);
   require_valid(run.data);
   require(run.model.width % run.model.heads == 0, "{}: model.width = {} is not divisible by model.heads = {}",
           tables.table("model").where("heads"), run.model.width, run.model.heads);
@@ -105,6 +110,8 @@ void erase_allowances(Json& resolved) {
     resolved["data"].erase("text_field");
   if (resolved.contains("data") && resolved["data"].value("order", Json()) == "windows")
     resolved["data"].erase("order");
+  if (resolved.contains("model") && resolved["model"].value("layer_loss", Json()) == 0)
+    resolved["model"].erase("layer_loss");
   if (!resolved.contains("routing")) return;
   const Json now = write_settings(ChoiceSettings{});
   for (Json& kind : resolved["routing"]) {

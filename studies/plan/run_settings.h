@@ -29,6 +29,8 @@ struct RunSettings {
 
 /// RunSettings::plugins of what is loaded: another build of a plug-in may train other weights.
 std::map<std::string, std::string> plugins_of(const RunSettings& run);
+/// QK^T may be left out for a router that stands in its place; attention that isn't routed keeps it.
+void keep_native_unless_routed(RunSettings& run);
 /// Reads [model], [routing] (with the tables `attention` and `moe` laid on last), [data] and [training].
 RunSettings read_run_settings(const Settings& tables, const std::string& target, int64_t seed);
 /// Resolved tables as JSON, defaults included; routing of a kind only where the target uses it.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/error.h"
 
 namespace absorb {
@@ -35,6 +37,20 @@ double walked(const RunSettings& run, double active_share, double score_rank) {
   const auto layers = static_cast<double>(run.model.layers), context = static_cast<double>(run.model.context);
   operations += layers * 2 * context * static_cast<double>(run.model.width);
   return operations + layers * static_cast<double>(run.model.heads) * context * score_rank;
+}
+
+// Without Q and K the attention twin gives what they would have taken to its feed-forward layers.
+TEST(Matching, AttentionWithoutQueriesIsMatchedToADenseModelWithThem) {
+  RunSettings run = run_with("attention", "router = { type = 'bilinear', rank = 8 }\nselection.type = 'soft'\n",
+                             "attention.native = 'none'\n");
+  const RunSettings dense = run_with("dense", "", "attention.native = 'none'\n");
+  const Matched matched = match_to_dense(run, "parameters", vocabulary);
+  const auto size = [](const RunSettings& of) {
+    return static_cast<double>(size_of(of, vocabulary).parameters.unique);
+  };
+  EXPECT_NEAR(size(run) / size(dense), 1, 0.005);
+  EXPECT_LT(std::abs(matched.difference), 0.005);
+  EXPECT_GT(run.model.feed_forward, 4 * 128);  // 2 x 128 x 128 of Q and K, less the router's 2 x 4 x 128 x 8
 }
 
 TEST(Matching, WhatIsStatedIsWhatIsThere) {
