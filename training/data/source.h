@@ -25,6 +25,8 @@ class DataSource {
   virtual double held_out_tokens(Split split, int64_t context, uint64_t seed) const {
     return static_cast<double>(open(context, seed)->tokens(split));
   }
+  /// Whether a run of another seed learns another task, since what it asks belongs to the seed.
+  virtual bool belongs_to_seed() const { return false; }
   /// A sentence for a study's methods paragraph.
   virtual std::string sentence() const = 0;
 };

@@ -1,3 +1,4 @@
+#include "training/data/tasks/codes.h"
 #include "training/data/tasks/recall.h"
 #include "training/data/tasks/rule.h"
 
@@ -62,6 +63,40 @@ TEST(TrainingTasks, IndependentAnswersSayNothingOfTheInput) {
     for (std::size_t i = 16; i < 32; ++i) right += targets[i] == 80 + shown.at(tokens[i] - 64);
   }
   EXPECT_NEAR(right, 800, 125);  // chance is a quarter of 3,200; 5 sd
+}
+
+// Read off a few hundred sequences: what a symbol means at a position is one code of the seed, and codes differ.
+TEST(TrainingTasks, CodesAreOneOfTheSeedAtEachPosition) {
+  for (const char* asked : {"each", "last"}) {
+    const bool at_last = asked == std::string("last");
+    const auto task = make_codes({.positions = 8, .values = 4, .asked = asked}, 3);
+    ASSERT_EQ(task->context(), at_last ? 9 : 8);
+    ASSERT_EQ(task->vocabulary(), 9);
+    const Batch batch = task->batch(3, 0, 400, 0, 0);
+    std::map<std::pair<std::size_t, int64_t>, int64_t> meaning;  // (position, symbol) -> answer
+    for (int64_t row = 0; row < 400; ++row) {
+      const auto tokens = numbers(batch.tokens[row]), targets = numbers(batch.targets[row]);
+      if (at_last) EXPECT_EQ(tokens[8], 4);
+      for (std::size_t p = 0; p < 8; ++p) {
+        ASSERT_LT(tokens[p], 4);
+        if (at_last) EXPECT_EQ(targets[p], -1);
+        const int64_t answer = at_last ? targets[8] : targets[p];
+        ASSERT_TRUE(answer >= 5 && answer < 9) << answer;
+        EXPECT_EQ(meaning.try_emplace({p, tokens[p]}, answer).first->second, answer);
+      }
+    }
+    std::set<std::vector<int64_t>> codes;
+    for (std::size_t p = 0; p < 8; ++p) {
+      std::vector<int64_t> code;
+      for (int64_t symbol = 0; symbol < 4; ++symbol) code.push_back(meaning.at({p, symbol}));
+      EXPECT_EQ(std::set<int64_t>(code.begin(), code.end()).size(), 4u);  // a permutation
+      codes.insert(code);
+    }
+    EXPECT_GT(codes.size(), 4u);
+    // Another seed's draws are the same but for its codes.
+    EXPECT_FALSE(at::equal(make_codes({.positions = 8, .values = 4, .asked = asked}, 4)->batch(3, 0, 9, 0, 0).tokens,
+                           task->batch(3, 0, 9, 0, 0).tokens));
+  }
 }
 
 TEST(TrainingTasks, RuleIsOneTableOfTheSeed) {

@@ -67,6 +67,7 @@ class RuleSource final : public DataSource {
     require_context(*task, "rule", context);
     return task;
   }
+  bool belongs_to_seed() const override { return true; }
   std::string sentence() const override { return task_sentence("rule", data_.sequences); }
 
  private:

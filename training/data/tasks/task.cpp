@@ -70,13 +70,15 @@ std::string task_sentence(const std::string& name, int64_t sequences) {
 }
 
 void values_field(Fields& list, int64_t& values) {
-  list.field("values", values, {2, 4096}, "recall: values a key may have; rule: values of an attribute.");
+  list.field("values", values, {2, 4096},
+             "recall: values a key may have; rule: values of an attribute; codes: symbols.");
 }
 
 void task_fields(Fields& list, bool& independent, int64_t& sequences) {
-  list.field("independent", independent,
-             "recall, rule: answers don't depend on the input, so that no router can gain: the negative control.");
-  list.field("sequences", sequences, {1, 1 << 20}, "recall, rule: held-out sequences, in valid and in test.");
+  list.field(
+      "independent", independent,
+      "recall, rule, codes: answers don't depend on the input, so that no router can gain: the negative control.");
+  list.field("sequences", sequences, {1, 1 << 20}, "recall, rule, codes: held-out sequences, in valid and in test.");
 }
 
 }  // namespace absorb
