@@ -21,6 +21,11 @@ void fields(Fields& list, ModelSettings& s) {
              "On embeddings, attention weights, after the activation and after the feed-forward layer.");
   list.field("init_std", s.init_std, {0, 10}, "Standard deviation of initial weights.");
   list.field("activation", s.activation, {"gelu", "gelu_tanh", "none"}, "Of the feed-forward layer.");
+  list.field(
+      "layer_loss", s.layer_loss, {0, 1e3},
+      "Per-layer supervision: in training the final norm and the head read the stream after every block, and this "
+      "times the mean loss of all but the last is added. A control: layers that must predict by themselves have "
+      "less to make up for each other.");
   nested(list, "attention", s.attention, "Attention.");
   nested(list, "moe", s.moe, "Experts, in targets moe and both.");
 }
@@ -91,13 +96,23 @@ Tensor Model::run(const Tensor& tokens, const Tensor& targets, const Routes& rou
     x = next.x;
     return next.h;
   };
+  std::vector<Tensor> early;  // the stream after every block but the last, where layers are supervised
   for (const auto& block : blocks_) {
     branch = {(*block->attention)(normed(block->attention_norm), routes, pass), {}, 0, block->attention->site()};
     const Tensor h = normed(block->feed_forward_norm);
     branch = block->moe ? Branch{(*block->moe)(h, routes, pass), {}, settings_.dropout, block->site}
                         : feed_forward(h, *block->feed_forward, pass);
+    if (pass.in.training && settings_.layer_loss > 0 && block != blocks_.back())
+      early.push_back(add_norm_composition(x, branch, final_norm_, pass).h);
   }
+  if (!early.empty()) pass.out.losses["layers"] = settings_.layer_loss * layer_losses(early, targets);
   return head_losses(normed(final_norm_), embedding_.token, targets, pass);
+}
+
+Tensor Model::layer_losses(const std::vector<Tensor>& early, const Tensor& targets) const {
+  const Tensor texts = at::cat(std::vector<Tensor>(early.size(), targets));  // [L B,T]
+  const Tensor nats = head_losses_composition(at::cat(early), embedding_.token, texts);
+  return nats.sum() / (texts >= 0).sum().to(nats.scalar_type());
 }
 
 Tensor Model::direct_effect(const Tensor& output, const Tensor& stream, const Tensor& targets) const {

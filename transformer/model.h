@@ -15,6 +15,7 @@ struct ModelSettings {
   double dropout = 0;
   double init_std = 0.02;
   std::string activation = "gelu";
+  double layer_loss = 0;  // what the layers' own losses weigh in training (per-layer supervision)
   AttentionSettings attention;
   MoeSettings moe;
 };
@@ -47,6 +48,8 @@ class Model {
 
  private:
   struct Block;
+  /// Scalar: the mean loss of `early`, each [B,T,D], one block's stream after the final norm, by the model's own head.
+  Tensor layer_losses(const std::vector<Tensor>& early, const Tensor& targets) const;
   /// losses() in a pass that knows its tokens.
   Tensor run(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const;
   ModelSettings settings_;

@@ -26,6 +26,8 @@ LiveRun::LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device dev
 
 std::shared_ptr<const FusedWeights> LiveRun::fused_weights() const {
   if (!device_.is_cuda() || settings_.training.precision != "bf16") return nullptr;
+  if (settings_.model.layer_loss > 0)
+    return nullptr;  // the stream has readers beside the next norm, which no kernel has
   return std::make_shared<const FusedWeights>(parameters_);
 }
 

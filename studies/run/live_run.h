@@ -15,7 +15,8 @@ class LiveRun {
   /// The loss that training minimises: under the run's own routes, in settings.training.precision, with kernels where
   /// `fused` is given.
   TokenLosses training_losses(std::shared_ptr<const FusedWeights> fused) const;
-  /// What kernels read and the trainer keeps in step; null where none would run: on a CPU, or in fp32.
+  /// What kernels read and the trainer keeps in step; null where none would run: on a CPU, in fp32,
+  /// or where layers are supervised.
   std::shared_ptr<const FusedWeights> fused_weights() const;
   /// The loss under the run's own routes, in fp32.
   TokenLosses losses() const;

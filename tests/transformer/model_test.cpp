@@ -98,6 +98,31 @@ TEST(TransformerLosses, IgnoreMissingTargetsAndStartNearUniform) {
   EXPECT_NEAR(dense.losses(tokens).mean().item<double>(), std::log(20.0), 0.1);
 }
 
+// A shorter model has the same numbers by name, so that its loss is what the longer one's early layer reads.
+TEST(TransformerLosses, SupervisedLayersPredictLikeShorterModels) {
+  ModelSettings settings = tiny();
+  settings.layers = 3;
+  settings.layer_loss = 0.5;
+  const Tensor text = some_tokens(), tokens = text.narrow(1, 0, 12), targets = text.narrow(1, 1, 12).clone();
+  targets[0].narrow(0, 0, 5).fill_(-1);
+  const auto loss = [&](int64_t layers) {
+    ModelSettings shorter = tiny();
+    shorter.layers = layers;
+    const Built built("dense", soft, 1, shorter);
+    Pass pass;
+    return built.model.losses(tokens, targets, built.routes, pass).sum().item<double>() / 31;
+  };
+  const Built supervised("dense", soft, 1, settings);
+  Pass training{.in = {.training = true}};
+  const double own = supervised.model.losses(tokens, targets, supervised.routes, training).sum().item<double>() / 31;
+  EXPECT_NEAR(own, loss(3), 1e-6);
+  ASSERT_EQ(training.out.losses.count("layers"), 1U);
+  EXPECT_NEAR(training.out.losses.at("layers").item<double>(), 0.5 * (loss(1) + loss(2)) / 2, 1e-6);
+  Pass evaluation;
+  supervised.model.losses(tokens, targets, supervised.routes, evaluation);
+  EXPECT_TRUE(evaluation.out.losses.empty());
+}
+
 TEST(TransformerDropout, IsOneStreamForAllArms) {
   ModelSettings settings = tiny();
   settings.dropout = 0.3;
