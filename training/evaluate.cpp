@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <cmath>
+#include <map>
 #include <unordered_map>
 
 namespace absorb {
@@ -26,16 +28,22 @@ class Sums {
       ++out_.document_tokens[place->second];
       out_.loss += nat[i];
       ++out_.tokens;
+      ++targets_[has[i]];
     }
   }
   Evaluation finish() {
     if (out_.tokens > 0) out_.loss /= static_cast<double>(out_.tokens);
+    for (const auto& [target, count] : targets_) {
+      const double share = static_cast<double>(count) / static_cast<double>(out_.tokens);
+      out_.chance -= share * std::log(share);
+    }
     return std::move(out_);
   }
 
  private:
   Evaluation out_;
   std::unordered_map<int64_t, std::size_t> places_;
+  std::map<int64_t, int64_t> targets_;  // in order, so that the sum is the same everywhere
 };
 
 // Batches of held-out text until `request.max_tokens` have a target.

@@ -9,6 +9,7 @@ namespace absorb {
 struct Evaluation {
   double loss = 0;                      // mean nats per token
   int64_t tokens = 0;                   // with a target
+  double chance = 0;                    // nats per token of the best guess that reads nothing: the targets' entropy
   std::vector<int64_t> documents;       // ids in the order they first appear
   std::vector<double> document_losses;  // summed nats
   std::vector<int64_t> document_tokens;

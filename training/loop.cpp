@@ -112,8 +112,9 @@ class Loop {
 
   void evaluate_now(int64_t step) {
     data_.require_unchanged();  // a file that is written anew under us would be trained on under the old one's hash
-    const EvaluationRequest request{Split::valid, settings_.batch / settings_.accumulate,
-                                    step == settings_.steps ? 0 : settings_.evaluation_tokens, seed_};
+    // The same text every time: a last point over other text would bend the curve.
+    const EvaluationRequest request{Split::valid, settings_.batch / settings_.accumulate, settings_.evaluation_tokens,
+                                    seed_};
     val_loss_ = evaluate(losses_, data_, request, device_).loss;
     metrics_.write({{"step", step}, {"val_loss", val_loss_}});
     metrics_.flush();

@@ -21,8 +21,9 @@ void fields(Fields& list, TrainingSettings& s) {
   list.field("clip", s.clip, {0, 1e9}, "Largest norm of the gradient; 0: no clipping.");
   list.field("evaluate_every", s.evaluate_every, {0, 100000000},
              "Steps between evaluations on valid text; 0: twenty in a run.");
-  list.field("evaluation_tokens", s.evaluation_tokens, {1, 1000000000000},
-             "Tokens of valid text in each evaluation during training; the last one reads all of it.");
+  list.field(
+      "evaluation_tokens", s.evaluation_tokens, {1, 1000000000000},
+      "Tokens of valid text in each evaluation during training, the same ones every time; tables are over all of it.");
   list.field("checkpoint_every", s.checkpoint_every, {1, 100000000}, "Steps between checkpoints.");
   list.field("train", s.train,
              "What trains: \"routers\", \"backbone\", or patterns of parameter names such as \"blocks.*.attention.q\"; "

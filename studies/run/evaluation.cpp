@@ -76,6 +76,29 @@ void deploy_dense(const LiveRun& run, const Dataset& data, int64_t top_k, Deploy
   results.losses["random_top_k"] = loss_of(run, data, attention_routes(run, "redrawn", kept));
 }
 
+using AtSites = std::map<Site, std::shared_ptr<const Route>>;
+
+// Moments of what each of `observed` scores at its site, while `routes` are what is followed.
+std::map<Site, MomentSums> score_moments(const LiveRun& run, const Dataset& data, const Routes& routes,
+                                         const AtSites& observed) {
+  std::map<Site, MomentSums> sums;
+  look(run, data, routes, [&](const Site& site, const Routing& routing, const RouterInput& input) {
+    const auto found = observed.find(site);
+    if (found == observed.end()) return;
+    const bool followed = routes.at.at(site) == found->second;
+    sums[site].add(followed ? chosen_by(routing) : found->second->score(input, Pass()), found->second->task().visible);
+  });
+  return sums;
+}
+
+// By where they stand in the model: layer, and attention before experts.
+std::map<std::pair<int64_t, bool>, AtSites> in_order(const AtSites& routes) {
+  std::map<std::pair<int64_t, bool>, AtSites> out;
+  for (const auto& [site, route] : routes)
+    out[{route->task().component.layer, !route->task().attention()}][site] = route;
+  return out;
+}
+
 }  // namespace
 
 std::vector<Site> swappable_sites(const LiveRun& run) {
@@ -106,18 +129,15 @@ RandomRoutes matched_random(const LiveRun& run, const Dataset& data, const std::
     random[site] = make_route(site, task, settings, drawn);
   }
   drawn.gather(run.device());
-  std::map<Site, MomentSums> from, to;
-  look(run, data, run.routes(), [&](const Site& site, const Routing& routing, const RouterInput& input) {
-    const auto found = random.find(site);
-    if (found == random.end()) return;
-    const Pass pass;
-    from[site].add(found->second->score(input, pass), found->second->task().visible);
-    to[site].add(chosen_by(routing), found->second->task().visible);
-  });
+  std::map<Site, Tensor> to;
+  for (auto& [site, sums] : score_moments(run, data, run.routes(), run.routes().at)) to[site] = sums.moments();
+  // Layer by layer, under what is swapped in below: a drawn router is matched on the input that it will have.
   Routes routes = run.routes();
-  for (const auto& [site, route] : random)
-    routes.at[site] = std::make_shared<Route>(
-        route->matched_to(from[site].moments(), to[site].moments()).weighed_as(*run.routes().at.at(site)));
+  for (const auto& [place, at] : in_order(random)) {
+    for (auto& [site, sums] : score_moments(run, data, routes, at))
+      routes.at[site] = std::make_shared<Route>(
+          at.at(site)->matched_to(sums.moments(), to.at(site)).weighed_as(*run.routes().at.at(site)));
+  }
   return {drawn, routes};
 }
 

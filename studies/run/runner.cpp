@@ -161,6 +161,7 @@ class Run {
     result.test_loss = test.tokens > 0 ? test.loss : nan;
     result.bits_per_byte = bytes > 0 ? deployed.native.loss / std::log(2.0) / bytes : nan;
     result.val_tokens = deployed.native.tokens;
+    result.chance = deployed.native.chance;
     result.evaluations = deployed.losses;
     result.swap_sd = deployed.swap_sd;
     result.top_k = k;

@@ -29,6 +29,11 @@ void fields(RecordFields& list, ResultRecord& result) {
              About("The same in bits per byte; null unless that is known of the tokens.").as("bpb"));
   list.field("test_loss", result.test_loss, "Loss on the test text; null where there is none.");
   list.field("val_tokens", result.val_tokens, About("Tokens of the valid text.").unpublished());
+  list.field("chance", result.chance,
+             About("Valid loss of the best guess that reads nothing, the entropy of the targets; absent before it was "
+                   "written.")
+                 .optional()
+                 .unpublished());
   list.field("evaluations", result.evaluations, "Valid loss under each routing that comes with every run.");
   list.field(
       "swap_sd", result.swap_sd,

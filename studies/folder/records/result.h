@@ -27,6 +27,8 @@ struct ResultRecord {
   double val_loss = 0, test_loss = 0;  // NaN unless done
   double bits_per_byte = 0;            // NaN unless tokens are bytes
   int64_t val_tokens = 0;
+  /// Of the best guess that reads nothing, over the valid text; NaN in runs of before it was written.
+  double chance = std::numeric_limits<double>::quiet_NaN();
   /// Valid loss by deployment: "native"; routed arms "swap" (all routers replaced by matched random draws), in target
   /// both also "swap_attention" and "swap_moe"; the dense arm "oracle_top_k" and "random_top_k".
   std::map<std::string, double> evaluations;

@@ -144,6 +144,12 @@ std::string draw_panel(const Material& material, const Panel& panel, const Range
   svg.begin_clip({left, top}, right - left, bottom - top);
   for (const Curve& curve : panel.curves)
     if (curve.band.size() >= 2) draw_curve(svg, x, y, curve.band, arm_class(material.study, curve.group->arm));
+  // Points of a curve are over training.evaluation_tokens of the text; what tables say is over all of it.
+  for (const Curve& curve : panel.curves)
+    if (!curve.band.empty())
+      svg.circle({x(curve.band.back().x),
+                  y(summarize(values_of(curve.group->done, [](const RunRecord& run) { return run.val_loss; })).mean)},
+                 3.5, "dot " + arm_class(material.study, curve.group->arm));
   svg.end_clip();
   draw_legend(svg, material, panel);
   return svg.html();
@@ -160,7 +166,9 @@ std::string curves(const Material& material) {
   return figure(
       out + "</div>\n",
       "Loss on valid text while training, one panel a target on the same axes. Line: mean over n seeds; band: "
-      "smallest to largest seed. The first quarter of the tokens may lie above the panel.");
+      "smallest to largest seed, always over the same part of the text. Dot: the mean over all valid text at the end, "
+      "as "
+      "in the tables. The first quarter of the tokens may lie above the panel.");
 }
 
 }  // namespace absorb::report
