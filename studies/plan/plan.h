@@ -16,6 +16,9 @@ struct DeploymentTask {
   Path source;           // folder of that run: this run's own, or another's
   Path moments_run;      // whose moments its routers are rescaled to, or empty
   std::string identity;  // changes with the run, its source and the deployment
+  /// Whose gains, or QK^T, label what would have helped (spec.information), and whose moments its routers are rescaled
+  /// to; or empty.
+  Path label_run = {}, label_moments_run = {};
 };
 
 struct RunSpec {

@@ -1,5 +1,6 @@
 #include "core/error.h"
 #include "studies/plan/plan.h"
+#include "training/data/source.h"
 #include "training/data/vocabulary.h"
 
 namespace absorb {
@@ -36,6 +37,26 @@ class DeploymentPlanner {
   }
 
  private:
+  // The run of the same arm with the study's next seed, the first after the last: one that learned independently.
+  const RunSpec& next_seed(const RunSpec& run, const DeploymentSpec& spec) const {
+    require(
+        !make_source(run.settings.data)->belongs_to_seed(),
+        "{}: deployment \"{}\": the task {} has another table for every seed, so that no other run learned this one",
+        study_.file.string(), spec.name, run.settings.data.type);
+    const std::vector<int64_t>& seeds = study_.settings.seeds;
+    require(seeds.size() > 1,
+            "{}: deployment \"{}\": information needs a label from an independent run, and the study has one seed",
+            study_.file.string(), spec.name);
+    const auto own = std::ranges::find(seeds, run.settings.seed);
+    const int64_t next = own + 1 == seeds.end() ? seeds.front() : *(own + 1);
+    const auto found = std::ranges::find_if(plan_.runs, [&](const RunSpec& other) {
+      return other.arm == run.arm && other.settings.target == run.settings.target && other.cell == run.cell &&
+             other.settings.seed == next;
+    });
+    check(found != plan_.runs.end(), "no run of {} with seed {}", run.arm, next);
+    return *found;
+  }
+
   const RunSpec& source_of(const RunSpec& run, const DeploymentSpec& spec, const std::string& arm) const {
     if (arm.empty()) return run;
     const int64_t seed = spec.seed < 0 ? run.settings.seed : spec.seed;
@@ -79,6 +100,13 @@ class DeploymentPlanner {
     Json about = write_settings(spec);
     about.erase("arms");
     about.erase("targets");
+    about.erase("information");
+    if (spec.information) {
+      const RunSpec& label = next_seed(run, spec);
+      task.label_run = label.folder;
+      task.label_moments_run = label.moments_run;
+      about["label"] = label.identity;
+    }
     Json routing = write_run_settings(task.settings);
     erase_allowances(routing);
     task.identity = hash_hex(

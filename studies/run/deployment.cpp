@@ -12,6 +12,7 @@
 #include "studies/folder/records/files.h"
 #include "studies/run/agreement.h"
 #include "studies/run/evaluation.h"
+#include "studies/run/information.h"
 #include "studies/run/provenance.h"
 #include "training/checkpoint.h"
 #include "transformer/gains.h"
@@ -125,6 +126,7 @@ class Deployer {
     if (task_.spec.hardening) out.hardening = hardening();
     out.agreement = agreement();
     if (reads_gains(routes_)) out.gain_correlation = gain_check();
+    if (!task_.label_run.empty()) out.information = information();
     check(at::equal(before, own_->parameters().flat()), "deployment \"{}\" changed weights", task_.key);
     return out;
   }
@@ -194,6 +196,15 @@ class Deployer {
     return out;
   }
 
+  // What is decided here, against what would have helped a run that learned by itself.
+  std::map<std::string, InformationRecord> information() const {
+    const Path file = task_.label_run / "settings.json";
+    const RunSettings settings = run_settings_from_json(read_record_json(file), file.string());
+    const LiveRun label =
+        host_.live(settings, task_.label_moments_run, task_.label_run, {0, task_.key}, own_->device());
+    return routing_information(*own_, routes_, label, host_.data());
+  }
+
   // The exact check of science.md section 3, at every layer of experts, on the first batch.
   std::map<std::string, double> gain_check() const {
     const TrainingSettings& t = own_->settings().training;
@@ -234,7 +245,8 @@ std::vector<const DeploymentTask*> open_deployments(const RunSpec& run) {
   std::vector<const DeploymentTask*> open;
   if (!is_done(run.folder)) return open;
   for (const DeploymentTask& task : run.deployments)
-    if (is_done(task.source) && !is_deployed(run, task)) open.push_back(&task);
+    if (is_done(task.source) && (task.label_run.empty() || is_done(task.label_run)) && !is_deployed(run, task))
+      open.push_back(&task);
   return open;
 }
 
@@ -249,7 +261,8 @@ void deploy_all(const RunSpec& run, at::Device device) {
   forget_files(run.folder, made);  // an older or a damaged one is made anew
   require_intact(run.folder, Intact::all);
   for (const DeploymentTask* task : open)
-    if (task->source != run.folder) require_intact(task->source, Intact::all);
+    for (const Path& other : {task->source, task->label_run})
+      if (!other.empty() && other != run.folder) require_intact(other, Intact::all);
   const Host host(run, device);
   for (const DeploymentTask* task : open) {
     NamedTensors documents;

@@ -25,6 +25,8 @@ void fields(RecordFields& list, DeploymentRecord& deployment) {
   nested(list, "agreement", deployment.agreement, "With the oracle's choices, by attention and moe.");
   list.field("gain_correlation", deployment.gain_correlation,
              About("Expected against measured gains of experts, by site.").optional());
+  nested(list, "information", deployment.information,
+         About("What the decisions say of what would have helped, in bits, by attention and moe.").optional());
 }
 
 double DeploymentRecord::loss() const {

@@ -3,6 +3,7 @@
 
 #include "core/numbers.h"
 #include "studies/folder/fields/record_fields.h"
+#include "studies/folder/records/information.h"
 
 namespace absorb {
 
@@ -17,16 +18,17 @@ struct AgreementRecord {
 void fields(RecordFields& list, AgreementRecord& agreement);
 
 struct DeploymentRecord {
-  std::string deployment;                            // its name in the study
-  std::string identity;                              // of the task that it answers
-  double native = nan;                               // nats per token, as the run was trained
-  double closed = nan;                               // deployed; NaN where not asked for
-  double open = nan;                                 // the same
-  double compounding = nan;                          // closed gap over open gap; NaN unless both
-  std::vector<double> hardening;                     // loss with the first r layers deployed, r = 0 ... layers
-  std::map<std::string, AgreementRecord> agreement;  // by "attention", "moe"
-  std::map<std::string, double> gain_correlation;    // by site of experts
-  double loss() const;                               // closed, or open where only that was asked for
+  std::string deployment;                                // its name in the study
+  std::string identity;                                  // of the task that it answers
+  double native = nan;                                   // nats per token, as the run was trained
+  double closed = nan;                                   // deployed; NaN where not asked for
+  double open = nan;                                     // the same
+  double compounding = nan;                              // closed gap over open gap; NaN unless both
+  std::vector<double> hardening;                         // loss with the first r layers deployed, r = 0 ... layers
+  std::map<std::string, AgreementRecord> agreement;      // by "attention", "moe"
+  std::map<std::string, double> gain_correlation;        // by site of experts
+  std::map<std::string, InformationRecord> information;  // by "attention", "moe"; empty where not asked for
+  double loss() const;                                   // closed, or open where only that was asked for
 };
 void fields(RecordFields& list, DeploymentRecord& deployment);
 

@@ -57,6 +57,27 @@ std::string health_table(const Material& material) {
   return table.html();
 }
 
+std::string information_table(const Material& material) {
+  Table table(
+      "Routing information, in bits an observation (a token, or a pair of query and key): what the decisions say of "
+      "what "
+      "would have helped another seed's run, less Miller's correction, with a 95 % t interval over seeds. Null: the 95 "
+      "% "
+      "quantile of permuted labels. Probe: what a linear one reads out of the routers' input.");
+  table.column("Target", words).column("Arm", words).column("Cell", words).column("Deployment", words).column("n");
+  table.column("Bits").column("95 %").column("Null, 95 %").column("p, largest").column("Probe").column("Label entropy");
+  bool any = false;
+  for (const DeploymentSummary& row : material.analysis.deployments)
+    for (const auto& [kind, found] : row.information) {
+      any = true;
+      table.row({row.target == "both" ? "both: " + kind : row.target, row.arm, cell_label(row.cell), row.key,
+                 std::to_string(found.bits.n), number(found.bits.mean), bracketed(found.bits.ci95),
+                 number(found.null_95.mean), p_value(found.largest_p), number(found.ceiling.mean),
+                 number(found.label_entropy.mean)});
+    }
+  return any ? table.html() : "";
+}
+
 std::string run_table(const Material& material) {
   Table table("Runs: every one of the study. Losses in nats per token; time in seconds.");
   table.column("Target", words).column("Arm", words).column("Cell", words).column("Seed").column("State", words);

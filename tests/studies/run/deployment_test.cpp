@@ -1,4 +1,5 @@
 // Trained weights under other routings, from the command line: what must hold bit for bit, and what is refused.
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -83,6 +84,40 @@ routing.moe.selection = { type = "top_k", k = 2 }
       }
   }
   EXPECT_TRUE(deployed("learned.moe", "own").contains("gain_correlation"));
+}
+
+TEST_F(StudyDeployment, SaysWhatDecisionsKnowOfWhatHelpsTheNextSeed) {
+  const std::string asked = R"(
+[[deployment]]
+name = "information"
+information = true
+routing.attention.selection = { type = "top_k", k = 4, weight = "one" }
+routing.moe.selection = { type = "top_k", k = 2 }
+)";
+  const Path file = study(asked);
+  const auto alone = run(run_arguments(file));
+  EXPECT_EQ(alone.status, 2);
+  EXPECT_NE(alone.err.find("the study has one seed"), std::string::npos) << alone.err;
+  std::string text = read_file(file);
+  text.replace(text.find("seeds = [1]"), 11, "seeds = [1, 2]");
+  write_file(file, text);
+  const auto done = run(run_arguments(file));
+  ASSERT_EQ(done.status, 0) << done.err;
+  for (const auto& [name, kind] : {std::pair{"learned.attention", "attention"}, {"random.moe", "moe"}}) {
+    const Json decision = deployed(name, "information").at("information").at(kind).at("decision");
+    EXPECT_GT(decision.at("n"), 100) << name;
+    EXPECT_LE(decision.at("plug_in"), decision.at("label_entropy")) << name;
+  }
+  EXPECT_NE(done.out.find("Routing information, bits an observation"), std::string::npos) << done.out;
+  const Json rows = Json::parse(read_file(folder / "runs/s/results.json")).at("deployments");
+  EXPECT_TRUE(std::any_of(rows.begin(), rows.end(), [](const Json& row) {
+    return row.at("information").contains("moe") && row.at("information").at("moe").at("n") == 2;
+  }));
+  text.replace(text.find("type = \"recall\""), 15, "type = \"rule\"");
+  write_file(file, text);
+  const auto another = run(run_arguments(file, "other"));
+  EXPECT_EQ(another.status, 2);
+  EXPECT_NE(another.err.find("no other run learned this one"), std::string::npos) << another.err;
 }
 
 TEST_F(StudyDeployment, ALaterOneLeavesFinishedRunsAlone) {
