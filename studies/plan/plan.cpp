@@ -219,12 +219,33 @@ void refuse_another_study(const RunPlan& plan) {
           plan.folder.string(), begun.empty() ? "" : *std::ranges::min_element(begun));
 }
 
+namespace {
+
+// What changes no weight, but what a table or a figure shows of runs side by side. A run of before the setting existed
+// has none to differ.
+void refuse_other_measurements(const RunSpec& run, const Json& stored) {
+  constexpr const char* shown[] = {"training.evaluation_tokens", "training.evaluate_every", "training.accounts_every",
+                                   "routing.attention.swap_draws", "routing.moe.swap_draws"};
+  for (const std::string& line : differences(stored, write_run_settings(run.settings)))
+    for (const char* key : shown)
+      require(
+          !line.starts_with(std::string(key) + ": ") || line.starts_with(std::string(key) + ": absent"),
+          "{} was measured otherwise: {}; one figure would mix both: set it back, or give the study another name, or "
+          "another --runs folder",
+          run.folder.string(), line);
+}
+
+}  // namespace
+
 void refuse_changed_runs(const RunPlan& plan) {
   for (const RunSpec& run : plan.runs) {
     const Path file = run.folder / "settings.json";
     if (!std::filesystem::exists(file)) continue;
     const Json stored = read_record_json(file);
-    if (identity(run_settings_from_json(stored, file.string())) == run.identity) continue;
+    if (identity(run_settings_from_json(stored, file.string())) == run.identity) {
+      refuse_other_measurements(run, stored);
+      continue;
+    }
     std::string text;
     for (const std::string& line : differences(stored, write_run_settings(run.settings)))
       text += (text.empty() ? "" : "; ") + line;

@@ -119,6 +119,23 @@ TEST_F(StudyCommand, AddingASeedTrainsThatSeedAlone) {
   EXPECT_TRUE(std::filesystem::exists(folder / "runs/s/random.attention/seed-2/DONE"));
 }
 
+// What changes no weight may still stand side by side in one figure: another rhythm, other text, other draws.
+TEST_F(StudyCommand, WhatAFigureWouldMixIsRefusedWithTheDifference) {
+  const Path file = study("", "seeds = [1]", 20);
+  ASSERT_EQ(run(run_arguments(file)).status, 0);
+  for (const auto& [set, words] :
+       {std::pair{"training.evaluation_tokens=512", "training.evaluation_tokens: 65536 -> 512"},
+        {"training.evaluate_every=5", "training.evaluate_every: 20 -> 5"},
+        {"training.accounts_every=3", "training.accounts_every: 10 -> 3"},
+        {"routing.swap_draws=4", "swap_draws: 2 -> 4"}}) {
+    const auto result = run(run_arguments(file, "runs", {"--set", set}));
+    EXPECT_EQ(result.status, 2) << set;
+    EXPECT_NE(result.err.find(words), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("one figure would mix both"), std::string::npos) << result.err;
+  }
+  EXPECT_EQ(run(run_arguments(file, "runs", {"--set", "training.checkpoint_every=7"})).status, 0);
+}
+
 TEST_F(StudyCommand, TrainsInBf16AsARunOfItsOwn) {
   const Path file = study("", "seeds = [1]", 20);
   const auto whole = run(run_arguments(file, "whole")),
