@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "studies/analysis/analysis_parts.h"
+#include "studies/analysis/rows/rows.h"
 
 namespace absorb {
 namespace {
@@ -66,17 +66,13 @@ Concentration concentrate(const RunGroup& dense) {
         std::isfinite(more))
       excess.push_back(more);
   line.excess = paired(excess);
-  if (const auto& interval = line.excess.ci95)
-    line.masks = interval->low > margin_of_masks    ? Masks::matter
-                 : interval->high < margin_of_masks ? Masks::do_not_matter
-                                                    : Masks::cannot_be_said;
+  line.masks = masks_worth(line.excess);
   return line;
 }
 
-}  // namespace
-
-StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked,
-                      const std::optional<TwoByTwo>& both, const std::vector<std::string>& locked_claims) {
+StudyAnalysis analyse_once(const Study& study, const std::vector<RunRecord>& records,
+                           const std::vector<std::string>& locked, const std::optional<TwoByTwo>& both,
+                           const std::vector<std::string>& locked_claims) {
   const std::vector<RunGroup> groups = group_runs(study, records);
   StudyAnalysis analysis;
   for (const RunGroup& group : groups) {
@@ -88,6 +84,28 @@ StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records,
   analysis.doses = make_doses(study, groups, analysis.contrasts);
   analysis.severity = make_severity(study, groups, analysis, both);
   analysis.claims = make_claims(study, analysis, locked_claims);
+  return analysis;
+}
+
+}  // namespace
+
+Masks masks_worth(const Paired& worth) {
+  if (!worth.ci95) return Masks::untested;
+  if (worth.ci95->low > margin_of_masks) return Masks::matter;
+  return worth.ci95->high < margin_of_masks ? Masks::do_not_matter : Masks::cannot_be_said;
+}
+
+StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked,
+                      const std::optional<TwoByTwo>& both, const std::vector<std::string>& locked_claims) {
+  StudyAnalysis analysis = analyse_once(study, records, locked, both, locked_claims);
+  if (study.stages.empty()) return analysis;
+  judge_in_stages(study, analysis, [&](int64_t n) {
+    const auto end = study.settings.seeds.begin() + n;
+    std::vector<RunRecord> early;
+    for (const RunRecord& run : records)
+      if (std::find(study.settings.seeds.begin(), end, run.seed) != end) early.push_back(run);
+    return analyse_once(study, early, locked, both, locked_claims);
+  });
   return analysis;
 }
 

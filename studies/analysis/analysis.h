@@ -26,6 +26,7 @@ struct ContrastResult {
   std::vector<int64_t> seeds;
   std::vector<double> differences;  // element i of seed i, as swap_costs
   std::vector<double> swap_costs;   // of the treatment; NaN where no swap was evaluated
+  std::vector<double> lock_ins;     // swap costs of the control
   Paired paired;
   double margin_nats = 0, p_tost = 0;
   double holm_p = 0, holm_p_tost = 0;      // NaN outside the family of primary contrasts
@@ -46,6 +47,13 @@ struct ContrastResult {
   std::vector<double> stable_by_seed;
   Paired stable;
   Ratio share;
+  /// The absorption index A (docs/science.md section 4): 1 - gap / (loss(control) - loss(always)), over the seeds that
+  /// all three have.
+  std::string always;
+  std::vector<double> reference_by_seed;  // loss(control) - loss(always); NaN elsewhere
+  Ratio index;
+  /// Swapped, the treatment is worse than a guess that reads nothing: the cost, and R, measure confident wrong answers.
+  bool swapped_below_chance = false;
   double smallest_found = 0;  // the true gap that this n and sd find with 80 % power; NaN for n < 2
   /// The treatment's trainable router had a gradient of exactly 0 in every account: nothing but weight decay moved it.
   bool untreated = false;
@@ -68,6 +76,7 @@ struct SeverityResult {
   double margin = 0, p_tost = 0;  // in `unit`
   double smallest_found = 0;      // in `unit`: the true difference that this n and sd find with 80 % power
   std::optional<Interval> ci95;
+  std::vector<double> by_seed;  // what the row is the mean of
   std::string verdict;
 };
 
@@ -100,6 +109,8 @@ enum class Masks { matter, do_not_matter, cannot_be_said, untested };
 std::string name(Masks masks);
 /// Nats per token: what a choice of keys has to be worth for it to matter.
 inline constexpr double margin_of_masks = 0.02;
+/// Whether a choice that is worth so much matters; untested without an interval.
+Masks masks_worth(const Paired& worth);
 
 /// The line that says whether masks can matter here at all (science.md section 2, trap 8), from the dense arm.
 struct Concentration {
@@ -110,17 +121,26 @@ struct Concentration {
   Masks masks = Masks::untested;
 };
 
+/// Routing information of one kind of routing, over seeds: bits an observation (docs/science.md section 4).
+struct InformationSummary {
+  Paired bits;                     // corrected
+  Summary null_95;                 // of permuted labels
+  Summary ceiling, label_entropy;  // what a probe of the input says; what there is to say
+  double largest_p = 0;            // of the permutations, over seeds
+};
+
 /// One deployment of one arm in one target and cell, over seeds.
 struct DeploymentSummary {
   std::string key, deployment;  // "transplant.learned", "transplant"
   std::string arm, target;
   std::map<std::string, std::string> cell;
-  Summary loss;                                      // nats per token, deployed
-  Paired cost;                                       // deployed minus native, by seed
-  Summary open_cost, compounding;                    // n = 0 unless both loops were asked for
-  std::vector<Summary> hardening;                    // loss with the first r layers deployed
-  std::map<std::string, AgreementRecord> agreement;  // means, by kind of routing
-  Summary gain_correlation;                          // over sites and seeds
+  Summary loss;                                           // nats per token, deployed
+  Paired cost;                                            // deployed minus native, by seed
+  Summary open_cost, compounding;                         // n = 0 unless both loops were asked for
+  std::vector<Summary> hardening;                         // loss with the first r layers deployed
+  std::map<std::string, AgreementRecord> agreement;       // means, by kind of routing
+  Summary gain_correlation;                               // over sites and seeds
+  std::map<std::string, InformationSummary> information;  // by kind of routing
 };
 
 /// How a contrast changes along one axis: the slope of a quantity against the dose, fitted for every seed, with its t
@@ -138,6 +158,12 @@ struct DoseResult {
   std::optional<Interval> ci95;
 };
 
+/// Where a plan in stages stands: looks at every n from `least` on.
+struct Stages {
+  int64_t least = 0, most = 0, now = 0;  // seeds; now: that every row which is to be decided has
+  int64_t decided = 0;                   // at the first look at which all of these had a verdict; 0: not yet
+};
+
 struct StudyAnalysis {
   std::vector<ArmSummary> arms;
   std::vector<ContrastResult> contrasts;
@@ -146,13 +172,15 @@ struct StudyAnalysis {
   std::vector<Concentration> concentration;
   std::vector<DeploymentSummary> deployments;
   std::vector<DoseResult> doses;
+  std::optional<Stages> stages;
 };
 
 /// What a tie between two absorbed fractions means (docs/science.md section 6).
 inline constexpr double margin_of_fraction = 0.1;
 
 /// `locked`, `locked_claims`: names of the contrasts and sentences of the claims in analysis.lock. `both`: the arms of
-/// the 2 x 2, where the study has one. Runs that are not done count as absent; seeds are paired by intersection.
+/// the 2 x 2, where the study has one. Runs that are not done count as absent; seeds are paired by intersection. In a
+/// plan in stages a verdict is that of the first look which had one; what a later look says of its row changes no word.
 StudyAnalysis analyse(const Study& study, const std::vector<RunRecord>& records, const std::vector<std::string>& locked,
                       const std::optional<TwoByTwo>& both = std::nullopt,
                       const std::vector<std::string>& locked_claims = {});

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "statistics/power.h"
+#include "studies/analysis/groups.h"
 #include "studies/analysis/wording.h"
 
 namespace absorb {
@@ -21,7 +22,7 @@ std::vector<ContrastResult> contrasts_to_come(const Study& study, const std::vec
 
 const ContrastResult* in_pilot(const Pilot& pilot, const ContrastResult& planned) {
   const ContrastResult* outside = nullptr;
-  for (const ContrastResult& found : pilot.contrasts) {
+  for (const ContrastResult& found : pilot.analysis.contrasts) {
     if (found.name != planned.name || found.target != planned.target) continue;
     if (found.cell == planned.cell) return &found;
     if (found.cell.empty()) outside = &found;
@@ -62,10 +63,76 @@ SeedsNeeded seeds_needed(PairedDesign design, std::string from, const SizeReques
   return result;
 }
 
+/// The row as planned from `test`, whose sd is one of the study's own seeds as well; absent where there is none.
+void add_quantity(std::vector<PlannedQuantity>& out, PlannedQuantity row, double sd, int64_t n, const Study& study,
+                  const SizeRequest& request) {
+  if (n < 2 || !(sd > 0) || !(row.margin > 0)) return;
+  const auto own_seeds = static_cast<int64_t>(study.settings.seeds.size());
+  PairedDesign design{sd, row.margin, alpha, verdict_n};
+  row.pilot_n = n;
+  row.own_found = smallest_found(sd, own_seeds, request.power);
+  row.by_sd.push_back(seeds_needed(design, fmt::format("pilot, n = {}", n), request, own_seeds));
+  design.sd = sd_upper_limit(sd, n);
+  row.by_sd.push_back(seeds_needed(design, "its upper 80 % limit", request, own_seeds));
+  out.push_back(std::move(row));
+}
+
+/// The values that are numbers in both.
+std::pair<std::vector<double>, std::vector<double>> where_both(const std::vector<double>& one,
+                                                               const std::vector<double>& other) {
+  std::pair<std::vector<double>, std::vector<double>> out;
+  for (std::size_t i = 0; i < std::min(one.size(), other.size()); ++i)
+    if (std::isfinite(one[i]) && std::isfinite(other[i])) {
+      out.first.push_back(one[i]);
+      out.second.push_back(other[i]);
+    }
+  return out;
+}
+
+void add_shares(std::vector<PlannedQuantity>& out, const ContrastResult& of, const Study& study,
+                const SizeRequest& request) {
+  const PlannedQuantity row{"", of.name, of.target, cell_label(of.cell), "fraction", margin_of_fraction};
+  const auto add = [&](const char* quantity, const std::vector<double>& by_seed) {
+    const Summary summary = summarize(by_seed);
+    PlannedQuantity named = row;
+    named.quantity = quantity;
+    add_quantity(out, std::move(named), summary.sd, summary.n, study, request);
+  };
+  const auto [stable, content] = where_both(of.stable_by_seed, of.differences);
+  add("S", absorbed_share_by_seed(stable, content));
+  if (!of.twin) return;
+  std::vector<double> cost;
+  for (std::size_t i = 0; i < of.swap_costs.size(); ++i) cost.push_back(of.swap_costs[i] - of.lock_ins[i]);
+  const auto [gap, paid] = where_both(of.differences, cost);
+  add("R_net", absorbed_fraction_by_seed(gap, paid));
+}
+
 }  // namespace
 
-Pilot pilot_for(const Study& study, const Path& folder, const std::vector<RunRecord>& records) {
-  return {folder, analyse(study, records, {}).contrasts};
+Pilot pilot_for(const Study& study, const Path& folder, const std::vector<RunRecord>& records,
+                const std::optional<TwoByTwo>& both) {
+  return {folder, analyse(study, records, {}, both)};
+}
+
+std::vector<PlannedQuantity> plan_quantities(const Study& study, const Pilot& pilot, const SizeRequest& request) {
+  std::vector<PlannedQuantity> out;
+  for (const ContrastResult& contrast : pilot.analysis.contrasts) add_shares(out, contrast, study, request);
+  for (const SeverityResult& found : pilot.analysis.severity) {
+    PlannedQuantity row{found.quantity,         found.contrast, found.between,
+                        cell_label(found.cell), found.unit,     found.margin};
+    add_quantity(out, std::move(row), found.sd, found.n, study, request);
+  }
+  for (const DoseResult& dose : pilot.analysis.doses) {
+    if (dose.dose != "value") continue;
+    const auto spec = std::ranges::find(study.contrasts, dose.contrast, &ContrastSpec::name);
+    const bool nats = dose.quantity == "gap";
+    const double margin = nats && spec != study.contrasts.end() ? spec->margin_nats : margin_of_fraction;
+    PlannedQuantity row{"slope of " + dose.quantity,         dose.contrast,
+                        dose.target + " along " + dose.axis, cell_label(dose.rest),
+                        nats ? "nats" : "fraction",          margin};
+    add_quantity(out, std::move(row), dose.sd, dose.n, study, request);
+  }
+  return out;
 }
 
 std::vector<PlannedContrast> plan_contrasts(const Study& study, const std::vector<RunRecord>& runs,

@@ -1,5 +1,6 @@
-// How many seeds a study's contrasts need, and what the study's own seeds will be able to decide, said before it runs.
-// The sd of a paired difference comes from a pilot's finished runs or is stated. No model, no tensors.
+// How many seeds a study's contrasts, and what is made of them, need, and what the study's own seeds will be able to
+// decide, said before it runs. The sd of a paired difference comes from a pilot's finished runs or is stated. No model,
+// no tensors.
 #pragma once
 
 #include <optional>
@@ -13,9 +14,11 @@ namespace absorb {
 /// Another study's finished runs (or this one's first seeds), judged by the contrasts of the study that is planned.
 struct Pilot {
   Path folder;
-  std::vector<ContrastResult> contrasts;
+  StudyAnalysis analysis;
 };
-Pilot pilot_for(const Study& study, const Path& folder, const std::vector<RunRecord>& records);
+/// `both`: the arms of the study's 2 x 2, where it has one.
+Pilot pilot_for(const Study& study, const Path& folder, const std::vector<RunRecord>& records,
+                const std::optional<TwoByTwo>& both = std::nullopt);
 
 struct SizeRequest {
   double margin_nats = 0;  // 0: every contrast's own
@@ -46,6 +49,22 @@ struct PlannedContrast {
 std::vector<PlannedContrast> plan_contrasts(const Study& study, const std::vector<RunRecord>& to_come,
                                             const std::optional<Pilot>& pilot, const SizeRequest& request);
 
+/// What is made of several arms or targets, or of two quantities: S and R_net of a contrast, what severity and the 2 x
+/// 2 are judged by, the slope of a dose. Each is one number per seed (docs/science.md section 6), and so planned like a
+/// contrast, by the pilot's sd.
+struct PlannedQuantity {
+  std::string quantity;  // "S", "R_net", "stable", "gap_moe", "slope of gap", ...
+  std::string of, where, cell;
+  std::string unit;      // of sd and margin: "nats", "fraction"; of a slope: for each unit, or doubling, of the dose
+  double margin = 0;     // of the row; of a slope, that of its quantity
+  int64_t pilot_n = 0;   // seeds that the sd comes from
+  double own_found = 0;  // with 80 % power, by the study's own number of seeds; NaN below two
+  std::vector<SeedsNeeded> by_sd = {};  // for the sd, then for its upper 80 % limit
+};
+
+/// Every such quantity that the pilot has an sd of.
+std::vector<PlannedQuantity> plan_quantities(const Study& study, const Pilot& pilot, const SizeRequest& request);
+
 /// What one more seed costs.
 struct SeedCost {
   int64_t runs = 0;
@@ -54,5 +73,7 @@ struct SeedCost {
 /// The tables that `absorb plan` prints, within table_width columns.
 std::string sample_size_text(const Study& study, const std::vector<PlannedContrast>& planned,
                              const SizeRequest& request, const SeedCost& cost);
+/// The table of plan_quantities(); without a pilot, a line that says what it would take.
+std::string quantities_text(const std::vector<PlannedQuantity>& planned, const SizeRequest& request, int64_t seeds);
 
 }  // namespace absorb

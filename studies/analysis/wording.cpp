@@ -116,8 +116,8 @@ std::string grounds(const ClaimResult& result) {
   const ClaimSpec& c = result.claim;
   std::string side = c.direction == "tie" ? fmt::format("within {:g} of {:g}", c.margin, c.than)
                                           : fmt::format("{} {:g}", c.direction, c.than);
-  std::string out =
-      fmt::format("{} of \"{}\", {}, has to lie {}", c.quantity, c.contrast, with_cell(c.where, {}), side);
+  const std::string rows = fmt::format("\"{}\"{}", c.contrast, c.minus.empty() ? "" : " less \"" + c.minus + "\"");
+  std::string out = fmt::format("{} of {}, {}, has to lie {}", c.quantity, rows, with_cell(c.where, {}), side);
   if (!c.cell.empty()) out += ", at " + c.cell;
   if (!std::isfinite(result.value)) return out;
   out += fmt::format(": {}{}, n = {}", signed_number(result.value, 3),
@@ -216,6 +216,63 @@ std::string concentration_line(const Concentration& line) {
       cell.empty() ? "" : " at " + cell, line.random_cost.n, line.k, mean_sd(line.mass.mean, line.mass.sd, 3), uniform,
       line.k, mean_sd(line.oracle_cost.mean, line.oracle_cost.sd), line.k,
       mean_sd(line.random_cost.mean, line.random_cost.sd), judgement);
+}
+
+std::vector<std::string> sharing_runs(const StudyAnalysis& analysis, const ContrastResult& contrast) {
+  const auto arms = [](const ContrastResult& of) {
+    std::vector<std::string> out = {of.treatment, of.control};
+    for (const std::string& third : {of.redrawn, of.always})
+      if (!third.empty()) out.push_back(third);
+    return out;
+  };
+  std::vector<std::string> names;
+  for (const ContrastResult& other : analysis.contrasts) {
+    if (other.name == contrast.name || std::ranges::find(names, other.name) != names.end()) continue;
+    const std::vector<std::string> mine = arms(contrast), its = arms(other);
+    if (std::ranges::any_of(mine, [&](const std::string& arm) { return std::ranges::find(its, arm) != its.end(); }))
+      names.push_back(other.name);
+  }
+  return names;
+}
+
+std::vector<std::string> expert_lines(const StudyAnalysis& analysis) {
+  std::vector<std::string> lines;
+  for (const ContrastResult& row : analysis.contrasts) {
+    const Masks masks = masks_worth(row.swap_cost);
+    if (row.target != "moe" || !row.twin || masks == Masks::untested) continue;
+    const std::string line = fmt::format(
+        "Choice of experts in {} (n = {}): a random one costs {} nats, 95 % interval {}, against a margin of {:g}: {}.",
+        with_cell(row.treatment, row.cell), row.swap_cost.n, number(row.swap_cost.mean), from_to(*row.swap_cost.ci95),
+        margin_of_masks,
+        masks == Masks::matter          ? "it matters here"
+        : masks == Masks::do_not_matter ? "it does not matter here"
+                                        : "it can't be said whether it matters here");
+    if (std::ranges::find(lines, line) == lines.end()) lines.push_back(line);
+  }
+  return lines;
+}
+
+std::string note_on_gains(const StudyAnalysis& analysis) {
+  std::vector<std::string> names;
+  for (const DeploymentSummary& row : analysis.deployments)  // gains are held against exact swaps wherever they route
+    if (row.gain_correlation.n > 0 && std::ranges::find(names, row.key) == names.end()) names.push_back(row.key);
+  if (names.empty()) return "";
+  return fmt::format(
+      "{}: in MoE the oracle sees the targets: it routes by gains that are measured with the very tokens to be "
+      "predicted, so that its loss bounds what routing could do and no router can reach it.",
+      join(names));
+}
+
+std::string stages_sentence(const Stages& stages) {
+  const std::string plan = fmt::format(
+      "seeds until every primary contrast and claim has its verdict, with a look at each n from {} to {}; a look's "
+      "level "
+      "is below 5 % so that all of them together keep it (docs/science.md section 6), and intervals are those of the "
+      "seeds that are there. ",
+      stages.least, stages.most);
+  if (stages.decided > 0) return plan + fmt::format("Decided at n = {}.", stages.decided);
+  return plan + (stages.now == stages.most ? "Undecided with all of them."
+                                           : fmt::format("Not decided yet, at n = {}.", stages.now));
 }
 
 std::string no_concentration() {

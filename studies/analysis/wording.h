@@ -35,6 +35,8 @@ std::string with_cell(const std::string& target, const std::map<std::string, std
 
 /// "primary", "secondary" (planned, outside Holm), "exploratory" (added after the first step).
 std::string kind(const ContrastResult& contrast);
+/// Names of the other contrasts that share an arm with this one, so that their rows rest on the same runs.
+std::vector<std::string> sharing_runs(const StudyAnalysis& analysis, const ContrastResult& contrast);
 /// What stands between the twins as a word: "gap_moe - gap_attention", "R_attention - R_moe", ...
 std::string quantity_label(const SeverityResult& severity);
 /// The answer of one contrast in one target as a sentence.
@@ -46,10 +48,16 @@ std::string absorbs(const SeverityResult& row, const ContrastResult& attention, 
 std::vector<std::string> absorption_sentences(const StudyAnalysis& analysis);
 /// "S of severity in \"absorbed share\" above 0: -0.84, 95 % interval ...", what decides a claim.
 std::string grounds(const ClaimResult& claim);
+/// How a plan in stages went: "seeds until every primary contrast and claim has its verdict, ...".
+std::string stages_sentence(const Stages& stages);
 /// One row of the severity as a clause.
 std::string answer(const SeverityResult& severity);
 /// The concentration line of science.md section 2, trap 8.
 std::string concentration_line(const Concentration& concentration);
+/// Whether it matters which experts a token is sent to: what a random choice costs each trained treatment in MoE.
+std::vector<std::string> expert_lines(const StudyAnalysis& analysis);
+/// Which deployments route experts by their measured gains, that see the targets; empty where none does.
+std::string note_on_gains(const StudyAnalysis& analysis);
 /// For a study without a dense run that is done.
 std::string no_concentration();
 

@@ -37,6 +37,7 @@ void add_run(CLI::App& app, RunOptions& o, Command& chosen) {
   run->add_flag("--dry-run", o.dry_run, "Print runs, settings, sizes, disk and time; change nothing");
   run->add_flag("--worker", o.worker, "")->group("");
   run->add_flag("--tuning", o.tuning, "")->group("");
+  run->add_option("--first-seeds", o.first_seeds, "")->group("");
   run->callback([&] { chosen = [&o] { return run_command(o); }; });
 }
 

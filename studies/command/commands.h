@@ -19,6 +19,7 @@ struct RunOptions {
   int64_t jobs = 0;  // 0: one per core on a CPU, as many as help on a GPU
   std::string kernels = "fused";
   bool dry_run = false, worker = false, tuning = false;
+  int64_t first_seeds = 0;  // of a plan in stages: those of this stage; 0: all
   std::vector<std::string> argv;
 };
 int run_command(const RunOptions& options);

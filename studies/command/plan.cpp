@@ -43,7 +43,9 @@ std::set<std::string> changes_since(const std::vector<RunRecord>& pilot, const R
     if (before == pilot.end()) continue;
     Json same_seed = read_record_json(before->folder / "settings.json");
     same_seed["seed"] = run.settings.seed;
-    for (const std::string& line : differences(same_seed, write_run_settings(run.settings))) changes.insert(line);
+    Json now = write_run_settings(run.settings);
+    for (Json* settings : {&same_seed, &now}) erase_allowances(*settings);
+    for (const std::string& line : differences(same_seed, now)) changes.insert(line);
   }
   return changes;
 }
@@ -69,7 +71,7 @@ int plan_command(const PlanOptions& options) {
   std::string note;
   if (!options.pilot.empty()) {
     const std::vector<RunRecord> before = read_records(options.pilot, planned_in(options.pilot));
-    pilot = pilot_for(study, options.pilot, before);
+    pilot = pilot_for(study, options.pilot, before, two_by_two(plan));
     note = warning(changes_since(before, plan));
   }
   std::vector<RunRecord> to_come;
@@ -78,7 +80,10 @@ int plan_command(const PlanOptions& options) {
   const auto seeds = static_cast<int64_t>(study.settings.seeds.size());
   const SeedCost cost{static_cast<int64_t>(plan.runs.size()) / seeds,
                       training_seconds(plan, find_device(options.device)) / static_cast<double>(seeds)};
-  std::cout << sample_size_text(study, planned, request, cost) << note;
+  std::cout << sample_size_text(study, planned, request, cost)
+            << quantities_text(pilot ? plan_quantities(study, *pilot, request) : std::vector<PlannedQuantity>{},
+                               request, seeds)
+            << note;
   return exit_done;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "core/clock.h"
 #include "core/device.h"
@@ -106,6 +107,10 @@ std::vector<std::string> worker_command(const RunOptions& options) {
                                    "1",
                                    "--worker"};
   if (options.tuning) argv.emplace_back("--tuning");
+  if (options.first_seeds > 0) {
+    argv.emplace_back("--first-seeds");
+    argv.push_back(std::to_string(options.first_seeds));
+  }
   for (const std::string& set : options.sets) {
     argv.push_back("--set");
     argv.push_back(set);
@@ -181,9 +186,32 @@ int say_how_it_ended(const WorkResult& result, const RunPlan& plan, bool grid) {
   return result.failed > 0 ? exit_some_failed : exit_done;
 }
 
-}  // namespace
+// The runs of the study's first `count` seeds; 0: of all.
+RunPlan first_seeds(RunPlan plan, const Study& study, int64_t count) {
+  if (count <= 0) return plan;
+  const auto end = study.settings.seeds.begin() + std::min(count, std::ssize(study.settings.seeds));
+  std::erase_if(plan.runs, [&](const RunSpec& run) {
+    return std::find(study.settings.seeds.begin(), end, run.settings.seed) == end;
+  });
+  return plan;
+}
 
-namespace {
+// Works through the plan, or, in stages, through seed after seed until the verdicts are there; with what was asked for
+// in the end. A look that has to wait for runs that failed or are held elsewhere isn't taken.
+std::pair<WorkResult, RunPlan> work_in_stages(RunOptions options, const Study& study, const RunPlan& plan,
+                                              WorkOptions how) {
+  if (study.stages.empty()) return {work(plan, how), plan};
+  const auto most = std::ssize(study.settings.seeds);
+  for (options.first_seeds = study.stages.least;; ++options.first_seeds) {
+    RunPlan stage = first_seeds(plan, study, options.first_seeds);
+    how.worker_argv = worker_command(options);
+    const WorkResult result = work(stage, how);
+    const bool ends = result.interrupted || result.open > 0 || result.undeployed > 0 || options.first_seeds == most;
+    if (!ends && !is_decided(plan.folder)) continue;
+    if (!ends) how.log.info(fmt::format("decided with {} of {} seeds", options.first_seeds, most));
+    return {result, stage};
+  }
+}
 
 // One study, planned: its grid, or what it asks.
 int run_study(const RunOptions& options, const Study& study) {
@@ -203,11 +231,14 @@ int run_study(const RunOptions& options, const Study& study) {
   WorkOptions how = work_options(options, study, device, jobs);
   if (!options.worker) prepare(options, study, plan, device, jobs);
   how.log = StudyLog(plan.folder);
-  if (!options.worker) how.log.info(begun(options, plan, jobs));
-  const WorkResult result = work(plan, how);
-  if (options.worker) return result.interrupted ? exit_resumable : exit_done;
+  if (options.worker) {
+    const WorkResult result = work(first_seeds(plan, study, options.first_seeds), how);
+    return result.interrupted ? exit_resumable : exit_done;
+  }
+  how.log.info(begun(options, plan, jobs));
+  const auto [result, stage] = work_in_stages(options, study, plan, how);
   how.log.info(ended(result));
-  return say_how_it_ended(result, plan, options.tuning);
+  return say_how_it_ended(result, stage, options.tuning);
 }
 
 // Trains the grid of [tune] first, as a study of its own.

@@ -36,6 +36,7 @@ Settings whole_study(const Study& study) {
   }
   for (const AxisSpec& axis : study.axes) whole["axis"].push_back(write_axis(axis));
   for (const ContrastSpec& contrast : study.contrasts) whole["contrast"].push_back(write_settings(contrast));
+  if (!study.stages.empty()) whole["plan"] = write_settings(study.stages);
   if (!study.tune.empty()) whole["tune"] = write_tune(study.tune).value();
   for (const TunedSpec& tuned : study.tuned) whole["tuned"].push_back(write_tuned(tuned));
   for (const ClaimSpec& claim : study.claims) whole["claim"].push_back(write_settings(claim));
@@ -97,8 +98,8 @@ void require_weights_for_open(const RunPlan& plan) {
   for (const RunSpec& run : plan.runs) {
     if (!is_closed(run) && !run.parent_run.empty()) require_weights(run.parent_run, "training " + run.name());
     for (const DeploymentTask* task : open_deployments(run))
-      for (const Path& folder : {run.folder, task->source})
-        require_weights(folder, fmt::format("deployment \"{}\" of {}", task->key, run.name()));
+      for (const Path& folder : {run.folder, task->source, task->label_run})
+        if (!folder.empty()) require_weights(folder, fmt::format("deployment \"{}\" of {}", task->key, run.name()));
   }
 }
 
@@ -139,11 +140,16 @@ void ask(CompensationResults& results) {
     }
 }
 
-StudyReport written(const Path& folder, const std::string& arm) {
+StudyReport analysed(const Path& folder) {
   const PlanRecord plan = planned_in(folder);
   StudyReport all{study_in(folder), plan.methods, read_records(folder, plan), {}, {}};
   const Locked locked = locked_in(folder);
   all.analysis = analyse(all.study, all.records, locked.contrasts, plan.square(), locked.claims);
+  return all;
+}
+
+StudyReport written(const Path& folder, const std::string& arm) {
+  StudyReport all = analysed(folder);
   all.compensation = collect_compensation(all.records, arm);
   ask(all.compensation);
   write_results(folder, all);
@@ -156,6 +162,11 @@ std::string page_line(const Path& folder) {
 }
 
 }  // namespace
+
+bool is_decided(const Path& folder) {
+  const std::optional<Stages> stages = analysed(folder).analysis.stages;
+  return stages && stages->decided > 0;
+}
 
 std::string summarise(const Path& folder) {
   const StudyReport all = written(folder, "");

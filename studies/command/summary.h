@@ -34,6 +34,8 @@ struct RunsWanted {
 };
 /// UserError with what there is, where no run fits.
 std::vector<RunSpec> runs_of_arm(const RunPlan& plan, const RunsWanted& wanted);
+/// Whether a plan in stages has its verdicts, by what lies in the folder.
+bool is_decided(const Path& folder);
 /// Analyses the folder, writes results.json, the CSV files and report.html, and returns the table with where they are.
 std::string summarise(const Path& folder);
 /// What was measured of one arm: tables and attribution, with where the page is.

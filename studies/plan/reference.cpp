@@ -37,6 +37,7 @@ std::vector<Section> sections() {
       {"training", "The optimiser and its rhythm.", documented<TrainingSettings>()},
       {"compensation", "What `absorb compensate` measures on finished runs; it changes none of them.",
        documented<CompensationSettings>()},
+      {"plan", "Whether seeds are trained until the verdicts are there.", documented<StagesSpec>()},
       {"[contrast]", "One table for each planned comparison, written [[contrast]].", documented<ContrastSpec>()},
       {"[claim]", "One table for each sentence that a row of the analysis decides, written [[claim]].",
        documented<ClaimSpec>()},

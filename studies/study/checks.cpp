@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "core/error.h"
 #include "studies/study/tune.h"
@@ -97,6 +98,23 @@ void check_contrast_runs(const Study& study, const ContrastSpec& c, const Settin
             c.deployment, arm);
 }
 
+/// The arms that stand beside treatment and control, for S and for A.
+void check_third_arms(const ContrastSpec& c, const std::vector<std::string>& arms, const Settings& table) {
+  for (const auto& [key, arm, of] :
+       {std::tuple{"redrawn", c.redrawn, "absorbed share"}, std::tuple{"always", c.always, "absorption index"}}) {
+    if (arm.empty()) continue;
+    const bool routed = arm != "dense" || key == std::string("always");
+    require(routed && std::count(arms.begin(), arms.end(), arm) > 0,
+            "{}: contrast \"{}\": its {} arm names no routed arm: \"{}\"; arms: {}", table.where(key), c.name, key, arm,
+            join(arms));
+    require(arm != c.treatment && arm != c.control, "{}: contrast \"{}\" needs three arms: \"{}\" stands twice",
+            table.where(key), c.name, arm);
+    require(c.deployment.empty(),
+            "{}: contrast \"{}\": the {} is one of trained losses: leave `{}` or `deployment` out", table.where(key),
+            c.name, of, key);
+  }
+}
+
 void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
   int64_t primary = 0;
   std::set<std::string> names;
@@ -110,14 +128,7 @@ void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
       require(std::find(arms.begin(), arms.end(), arm) != arms.end(),
               "{}: contrast \"{}\": its {} names no arm: \"{}\"; arms: {}", tables[i].where(key), c.name, key, arm,
               join(arms));
-    require(c.redrawn.empty() || (c.redrawn != "dense" && std::count(arms.begin(), arms.end(), c.redrawn) > 0),
-            "{}: contrast \"{}\": its redrawn arm names no routed arm: \"{}\"; arms: {}", tables[i].where("redrawn"),
-            c.name, c.redrawn, join(arms));
-    require(c.redrawn.empty() || (c.redrawn != c.treatment && c.redrawn != c.control),
-            "{}: contrast \"{}\" needs three arms: \"{}\" stands twice", tables[i].where("redrawn"), c.name, c.redrawn);
-    require(c.redrawn.empty() || c.deployment.empty(),
-            "{}: contrast \"{}\": the absorbed share is one of trained losses: leave `redrawn` or `deployment` out",
-            tables[i].where("redrawn"), c.name);
+    check_third_arms(c, arms, tables[i]);
     require(c.treatment != c.control, "{}: contrast \"{}\" compares \"{}\" with itself", tables[i].where("control"),
             c.name, c.control);
     std::vector<std::string> deployments;
@@ -131,27 +142,44 @@ void check_contrasts(const Study& study, const std::vector<Settings>& tables) {
   require(primary <= 3, "{}: {} primary contrasts; at most 3 can carry a verdict", study.file.string(), primary);
 }
 
-void check_claims(const Study& study, const std::vector<Settings>& tables) {
+const ContrastSpec& contrast_of(const Study& study, const ClaimSpec& c, const std::string& contrast,
+                                const Settings& table) {
+  const auto of = std::ranges::find(study.contrasts, contrast, &ContrastSpec::name);
   std::vector<std::string> contrasts;
-  for (const ContrastSpec& contrast : study.contrasts) contrasts.push_back(contrast.name);
+  for (const ContrastSpec& each : study.contrasts) contrasts.push_back(each.name);
+  require(of != study.contrasts.end(), "{}: the claim \"{}\" names no row: there is no contrast \"{}\"; contrasts: {}",
+          table.where("contrast"), c.says, contrast, join(contrasts));
+  return *of;
+}
+
+/// UserError unless the claim's row of this contrast will be there.
+void check_row(const ClaimSpec& c, const ContrastSpec& of, const Settings& table) {
+  require(c.quantity != "A" || (!of.always.empty() && c.where != "severity"),
+          "{}: the claim \"{}\" names no row: A is one target's, of a contrast with an `always` arm",
+          table.where("quantity"), c.says);
+  require((c.quantity != "S" && c.quantity != "V_stable") || !of.redrawn.empty(),
+          "{}: the claim \"{}\" names no row: the contrast \"{}\" has no `redrawn` arm, so that there is no {}",
+          table.where("quantity"), c.says, of.name, c.quantity);
+}
+
+void check_claims(const Study& study, const std::vector<Settings>& tables) {
   for (std::size_t i = 0; i < study.claims.size(); ++i) {
     const ClaimSpec& c = study.claims[i];
     require(!c.says.empty(), "{}: this claim needs a sentence: `says`", tables[i].where());
-    const auto found = std::ranges::find(contrasts, c.contrast);
-    require(found != contrasts.end(), "{}: the claim \"{}\" names no row: there is no contrast \"{}\"; contrasts: {}",
-            tables[i].where("contrast"), c.says, c.contrast, join(contrasts));
+    const ContrastSpec& of = contrast_of(study, c, c.contrast, tables[i]);
+    const ContrastSpec& less = c.minus.empty() ? of : contrast_of(study, c, c.minus, tables[i]);
     const auto& targets = study.settings.targets;
     const auto has = [&](const char* target) { return std::ranges::count(targets, target) > 0; };
     require(c.where == "severity" ? has("attention") && has("moe") : has(c.where.c_str()),
             "{}: the claim \"{}\" names no row: where = \"{}\", and the study's targets are {}",
             tables[i].where("where"), c.says, c.where, join(targets));
-    const ContrastSpec& of = study.contrasts[static_cast<std::size_t>(found - contrasts.begin())];
-    require((c.quantity != "S" && c.quantity != "V_stable") || !of.redrawn.empty(),
-            "{}: the claim \"{}\" names no row: the contrast \"{}\" has no `redrawn` arm, so that there is no {}",
-            tables[i].where("quantity"), c.says, c.contrast, c.quantity);
     require(c.where != "severity" || c.quantity != "R_net",
             "{}: the claim \"{}\" names no row: R_net isn't compared between targets; say S, V_stable, gap or R",
             tables[i].where("quantity"), c.says);
+    check_row(c, of, tables[i]);
+    check_row(c, less, tables[i]);
+    require(c.minus != c.contrast, "{}: the claim \"{}\" takes \"{}\" from itself", tables[i].where("minus"), c.says,
+            c.minus);
   }
 }
 
@@ -210,10 +238,25 @@ void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpe
             arms[i].name, join({parents[arms[i].name].begin(), parents[arms[i].name].end()}));
 }
 
+/// Looks go through the seeds in the study's order, and tables through sorted ones: the two are one.
+void check_stages(const Study& study, const Settings& table) {
+  if (study.stages.empty()) return;
+  const auto most = static_cast<int64_t>(study.settings.seeds.size());
+  require(std::ranges::is_sorted(study.settings.seeds),
+          "{}: a plan in stages trains study.seeds in their order: write them in ascending order",
+          table.where("until"));
+  require(study.stages.least <= most, "{}: plan.least = {} seeds before the first look, but study.seeds has {}",
+          table.where("least"), study.stages.least, most);
+  require(std::ranges::any_of(study.contrasts, &ContrastSpec::primary) || !study.claims.empty(),
+          "{}: nothing can be decided: plan.until = \"decided\" needs a primary contrast or a claim",
+          table.where("until"));
+}
+
 void check_study(const Study& study, const Settings& all) {
   check_arms(study, all.tables("arm"));
   check_deployments(study, all.tables("deployment"));
   check_contrasts(study, all.tables("contrast"));
+  check_stages(study, all.table("plan"));
   check_tune(study, all.table("tune"));
   check_claims(study, all.tables("claim"));
   check_compensation(study, all.table("compensation"));

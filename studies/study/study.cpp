@@ -22,15 +22,28 @@ void fields(Fields& list, ContrastSpec& c) {
   list.field("redrawn", c.redrawn,
              "The control once more with `routing.choose.redraw_every`, which no network can learn to live with: the "
              "three arms give the absorbed share S.");
+  list.field(
+      "always", c.always,
+      "An arm that keeps every choice (selection `always`, or dense), for the absorption index A: what the gap is "
+      "of what it costs the control to route at random.");
   list.field("margin_nats", c.margin_nats, {1e-9, 100}, "Differences within this margin count as a tie (TOST).");
+}
+
+void fields(Fields& list, StagesSpec& s) {
+  list.field("until", s.until, {"", "decided"},
+             "When to stop before study.seeds are all trained: `decided`, once every primary contrast and every claim "
+             "has its verdict, each look at a level of its own; empty: never.");
+  list.field("least", s.least, {3, 100000}, "Seeds that are trained before the first look.");
 }
 
 void fields(Fields& list, ClaimSpec& c) {
   list.field("says", c.says, "The claim, a sentence; the page opens with it and its verdict.");
   list.field("contrast", c.contrast, "The contrast whose row decides it.");
+  list.field("minus", c.minus,
+             "Another contrast: the claim is then of the difference of both rows, paired by seed; empty: of one row.");
   list.field("where", c.where, {"severity", "attention", "moe", "both"},
              "The row of one target, or the difference between the twins, above 0 where attention absorbs more.");
-  list.field("quantity", c.quantity, {"S", "V_stable", "gap", "R", "R_net"}, "What the row is of.");
+  list.field("quantity", c.quantity, {"S", "V_stable", "gap", "R", "R_net", "A"}, "What the row is of.");
   list.field("direction", c.direction, {"above", "below", "tie"}, "On which side of `than` it has to lie.");
   list.field("than", c.than, {-1e6, 1e6}, "What it is compared with.");
   list.field("margin", c.margin, {1e-9, 1e6}, "What counts as a tie, in the quantity's unit.");
@@ -51,6 +64,10 @@ void fields(Fields& list, DeploymentSpec& d) {
   list.field("loop", d.loop, {"closed", "open", "both"},
              "Whether each layer's router sees what the deployment did to the layers before (closed), or routings are "
              "recorded from the native pass (open).");
+  list.field(
+      "information", d.information,
+      "Also how many bits the decisions say of what would have helped, by a label from the run of the study's next "
+      "seed (docs/science.md section 4).");
   list.field("hardening", d.hardening, "Also with the first r layers deployed alone, r = 0 to all.");
 }
 
@@ -182,8 +199,8 @@ DeploymentSpec read_deployment(const Settings& table, const std::vector<ArmSpec>
 }
 
 // What describes the study rather than a run.
-constexpr std::array own_tables = {"study", "arm",   "axis",       "contrast",    "claim",
-                                   "tune",  "tuned", "deployment", "compensation"};
+constexpr std::array own_tables = {"study", "arm",  "axis",  "contrast",   "claim",
+                                   "plan",  "tune", "tuned", "deployment", "compensation"};
 
 // [study], checked.
 StudySettings read_own(const Settings& own) {
@@ -239,6 +256,7 @@ Study read_study(const Path& file, const std::vector<std::string>& sets) {
   study.axes = read_axes(all.tables("axis"));
   study.deployments = read_deployments(all.tables("deployment"), study.arms);
   for (const Settings& table : all.tables("contrast")) study.contrasts.push_back(read_settings<ContrastSpec>(table));
+  study.stages = read_settings<StagesSpec>(all.table("plan"));
   study.tune = read_tune(all.table("tune"));
   study.tuned = read_tuned(all.tables("tuned"));
   for (const Settings& table : all.tables("claim")) study.claims.push_back(read_settings<ClaimSpec>(table));

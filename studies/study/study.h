@@ -31,8 +31,18 @@ struct ContrastSpec {
   double margin_nats = 0.02;      // of the equivalence test
   std::string deployment;         // the [[deployment]] that both arms are evaluated under; empty: as they were trained
   std::string redrawn;            // the control with its choice drawn anew: gives the absorbed share S; may be empty
+  std::string always;             // an arm that keeps everything: gives the absorption index A; may be empty
 };
 void fields(Fields& list, ContrastSpec& contrast);
+
+/// [plan]: seeds are trained until every primary contrast and every claim has its verdict, all of them at the most
+/// (docs/science.md section 6, plans in stages).
+struct StagesSpec {
+  std::string until;  // "decided", or empty: all seeds
+  int64_t least = 5;  // seeds before the first look
+  bool empty() const { return until.empty(); }
+};
+void fields(Fields& list, StagesSpec& stages);
 
 /// Rates, or any other keys, that every arm x target (x cell) gets its own best of, found on seeds of their own.
 struct TuneSpec {
@@ -55,8 +65,9 @@ struct TunedSpec {
 struct ClaimSpec {
   std::string says;
   std::string contrast;             // whose rows decide it
+  std::string minus;                // another contrast, whose row is taken from that; empty: none
   std::string where = "severity";   // "attention", "moe", "both", or between the twins: "severity"
-  std::string quantity = "S";       // "S", "V_stable", "gap", "R", "R_net"
+  std::string quantity = "S";       // "S", "V_stable", "gap", "R", "R_net", "A"
   std::string direction = "above";  // "above", "below", or "tie": within `margin` of `than`
   double than = 0;
   double margin = 0.02;  // of a tie, in the quantity's unit
@@ -75,6 +86,7 @@ struct DeploymentSpec {
   int64_t random = 0;                      // matched random routers instead, draw number; 0: none
   std::string loop = "closed";             // "open": routings recorded from the native pass; "both"
   bool hardening = false;                  // also with the first r layers alone, r = 0 ... layers
+  bool information = false;                // how many bits the decisions say about what would have helped
 };
 void fields(Fields& list, DeploymentSpec& deployment);
 
@@ -96,6 +108,7 @@ struct Study {
   std::vector<AxisSpec> axes;
   std::vector<ContrastSpec> contrasts;
   std::vector<ClaimSpec> claims;
+  StagesSpec stages;
   TuneSpec tune;
   std::vector<TunedSpec> tuned;  // empty until the grid is trained
   std::vector<DeploymentSpec> deployments;

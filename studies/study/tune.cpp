@@ -80,6 +80,7 @@ Study tuning_study(const Study& study) {
   grid.claims.clear();
   grid.deployments.clear();
   grid.tune = {};
+  grid.stages = {};
   grid.tuned.clear();
   return grid;
 }

@@ -55,6 +55,11 @@ inline RecoveryResult recovery(Part kind, int64_t layer, double noise) {
   result.dose_cost = measured(0.0201 + noise / 10);
   const Recovered parts = recovered(kind, layer, noise);
   result.numbers = kind == Part::attention_router ? std::array<int64_t, 3>{100, 200, 700} : std::array{600L, 50L, 350L};
+  for (double damage : {0.04, 0.08}) {
+    const CrossLayerShare share = share_of(parts, 25 * damage);
+    const bool reached = kind == Part::attention_router || damage < 0.05;
+    result.doses.push_back({damage, damage / 0.3, measured(damage), reached ? "" : "the whole swap costs less", share});
+  }
   for (int64_t dimension : {256, 64, 0}) {
     CapacityResult capacity{dimension, {}, {}};
     const double free = dimension == 0 ? 1.3 : dimension == 64 ? 0.6 : 1;

@@ -46,6 +46,11 @@ void add_absorption(Json& out, const ContrastResult& row) {
       {"n", row.content_cost.n}, {"mean_nats", value(row.content_cost.mean)}, {"ci95", value(row.content_cost.ci95)}};
   out["absorbed_net"] = of_fraction(row.net);
   out["smallest_found_nats"] = value(row.smallest_found);
+  out["swapped_below_chance"] = row.swapped_below_chance;
+  if (!row.always.empty()) {
+    out["always"] = row.always;
+    out["absorption_index"] = of_fraction(row.index);
+  }
   if (row.redrawn.empty()) return;
   out["redrawn"] = row.redrawn;
   out["stable"] = {{"n", row.stable.n},
@@ -157,6 +162,15 @@ Json of_dose(const DoseResult& row) {
 Json of_deployment(const DeploymentSummary& row) {
   Json agreement = Json::object();
   for (const auto& [kind, mean] : row.agreement) agreement[kind] = published(mean);
+  Json information = Json::object();
+  for (const auto& [kind, found] : row.information)
+    information[kind] = {{"n", found.bits.n},
+                         {"bits", value(found.bits.mean)},
+                         {"ci95", value(found.bits.ci95)},
+                         {"null_95", value(found.null_95)},
+                         {"largest_p", value(found.largest_p)},
+                         {"ceiling_bits", value(found.ceiling)},
+                         {"label_entropy", value(found.label_entropy)}};
   Json hardening = Json::array();
   for (const Summary& loss : row.hardening) hardening.push_back(value(loss));
   return {{"name", row.deployment},
@@ -172,6 +186,7 @@ Json of_deployment(const DeploymentSummary& row) {
           {"compounding", value(row.compounding)},
           {"hardening", hardening},
           {"agreement", agreement},
+          {"information", information},
           {"gain_correlation", value(row.gain_correlation)}};
 }
 
@@ -194,6 +209,9 @@ Json results_json(const Study& study, const std::vector<RunRecord>& records, con
     out["tuned"].back()["losses"] = values(tuned.losses);  // null where a value failed
   }
   if (!analysis.claims.empty()) out["claims"] = list(analysis.claims, of_claim);
+  if (const auto& stages = analysis.stages)
+    out["stages"] = {
+        {"least", stages->least}, {"most", stages->most}, {"now", stages->now}, {"decided", stages->decided}};
   out["arms"] = list(analysis.arms, of_arm);
   out["runs"] = list(records, of_run);
   out["contrasts"] = list(analysis.contrasts, of_contrast);

@@ -56,7 +56,7 @@ std::string pairs_sentence(const Study& study) {
       join(study.settings.targets), join(seeds));
 }
 
-std::string deployments_sentence(const Study& study) {
+std::string deployments_sentence(const Study& study, const StudyAnalysis& analysis) {
   std::vector<std::string> names;
   for (const DeploymentSpec& deployment : study.deployments) {
     std::vector<std::string> what;
@@ -68,7 +68,8 @@ std::string deployments_sentence(const Study& study) {
     names.push_back(deployment.name + (what.empty() ? "" : " (" + join(what) + ")"));
   }
   if (names.empty()) return "";
-  return "Trained weights were also evaluated, without training, under the deployments " + join(names, "; ") + ".";
+  return "Trained weights were also evaluated, without training, under the deployments " + join(names, "; ") + ". " +
+         note_on_gains(analysis);
 }
 
 std::string tests_sentence(const StudyAnalysis& analysis) {
@@ -125,7 +126,8 @@ std::string methods(const Material& material) {
   return paragraph(words.data + " " + model_sentence(material) + " " + words.training) +
          tuning_paragraph(material.study) +
          paragraph(pairs_sentence(material.study) + " " + arms_sentence(material.study)) +
-         (material.study.deployments.empty() ? "" : paragraph(deployments_sentence(material.study))) +
+         (material.study.deployments.empty() ? ""
+                                             : paragraph(deployments_sentence(material.study, material.analysis))) +
          paragraph(tests_sentence(material.analysis));
 }
 

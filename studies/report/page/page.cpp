@@ -59,6 +59,9 @@ std::string answers(const Material& material) {
   for (const ClaimResult& result : material.analysis.claims)
     items += answer_item(result.verdict, result.exploratory ? "claim, stated afterwards" : "claim",
                          fmt::format("{} {}.", result.claim.says, grounds(result)));
+  if (material.analysis.stages)
+    items += answer_item(material.analysis.stages->decided > 0 ? "decided" : "undecided", "plan in stages",
+                         "Planned: " + stages_sentence(*material.analysis.stages));
   const std::vector<std::string> sentences = absorption_sentences(material.analysis);
   std::size_t sentence = 0;
   for (const SeverityResult& row : material.analysis.severity)
@@ -130,8 +133,9 @@ std::string report_page(const StudyReport& all) {
          section("absorption", "Absorption",
                  swap_against_gap(material) + absorption_table(material) + severity_table(material)) +
          section("doses", "Doses", doses(material)) +
-         section("deployments", "Deployments",
-                 deployment_costs(material) + transplants(material) + hardening(material)) +
+         section(
+             "deployments", "Deployments",
+             deployment_costs(material) + information_table(material) + transplants(material) + hardening(material)) +
          section("compensation", "Compensation", compensation(material)) +
          section("health", "Router health", health_table(material)) +
          section("gradients", "Gradient account", gradient_accounts(material)) +

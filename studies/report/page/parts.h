@@ -28,6 +28,8 @@ std::string arm_table(const Material& material);
 std::string confound_table(const Material& material);
 std::string health_table(const Material& material);
 std::string run_table(const Material& material);
+/// Routing information of deployments; empty where none was measured.
+std::string information_table(const Material& material);
 /// The concentration line, one paragraph a cell.
 std::string concentration(const Material& material);
 

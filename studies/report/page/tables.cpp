@@ -56,12 +56,15 @@ std::string fraction_table(const std::vector<ContrastResult>& contrasts) {
       "control is the treatment's random twin.");
   table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("Gap");
   table.column("Swap cost").column("95 %").column("R [95 %]", words).column("Lock-in").column("Content cost");
-  table.column("95 %").column("R_net [95 %]", words).column("Why undefined", words);
+  table.column("95 %").column("R_net [95 %]", words).column("Note", words);
   for (const ContrastResult& row : contrasts)
     table.row({row.name, row.target, cell_label(row.cell), std::to_string(row.swap_cost.n),
                signed_number(row.paired.mean), number(row.swap_cost.mean), bracketed(row.swap_cost.ci95),
                fraction(row.absorbed), number(row.lock_in.mean), signed_number(row.content_cost.mean),
-               bracketed(row.content_cost.ci95), fraction(row.net), row.absorbed.why_undefined});
+               bracketed(row.content_cost.ci95), fraction(row.net),
+               row.absorbed.why_undefined.empty() && row.swapped_below_chance
+                   ? "swapped, it is worse than a guess that reads nothing"
+                   : row.absorbed.why_undefined});
   return table.html();
 }
 
@@ -81,6 +84,21 @@ std::string share_table(const std::vector<ContrastResult>& contrasts) {
     table.row({row.name, row.target, cell_label(row.cell), std::to_string(row.stable.n), signed_number(row.paired.mean),
                bracketed(row.paired.ci95), signed_number(row.stable.mean), bracketed(row.stable.ci95),
                fraction(row.share), row.share.why_undefined});
+  }
+  return any ? table.html() : "";
+}
+
+std::string index_table(const std::vector<ContrastResult>& contrasts) {
+  Table table(
+      "Absorption index: A = 1 - gap / (loss(control) - loss(always)), with an arm that keeps every choice. Fieller's "
+      "interval; undefined unless the interval of the denominator lies above 0.");
+  table.column("Contrast", words).column("Target", words).column("Cell", words).column("Always", words);
+  table.column("A [95 %]", words).column("Why undefined", words);
+  bool any = false;
+  for (const ContrastResult& row : contrasts) {
+    if (row.always.empty()) continue;
+    any = true;
+    table.row({row.name, row.target, cell_label(row.cell), row.always, fraction(row.index), row.index.why_undefined});
   }
   return any ? table.html() : "";
 }
@@ -108,7 +126,8 @@ std::string contrast_tables(const Material& material) {
 }
 
 std::string absorption_table(const Material& material) {
-  return share_table(material.analysis.contrasts) + fraction_table(material.analysis.contrasts);
+  return share_table(material.analysis.contrasts) + index_table(material.analysis.contrasts) +
+         fraction_table(material.analysis.contrasts);
 }
 
 std::string severity_table(const Material& material) {
@@ -169,6 +188,7 @@ std::string concentration(const Material& material) {
   };
   std::string out;
   for (const Concentration& line : material.analysis.concentration) out += paragraph(concentration_line(line));
+  for (const std::string& line : expert_lines(material.analysis)) out += paragraph(line);
   return out.empty() ? paragraph(no_concentration()) : out;
 }
 

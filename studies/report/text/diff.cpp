@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "statistics/documents.h"
-#include "studies/analysis/document_pairs.h"
+#include "studies/analysis/rows/document_pairs.h"
 #include "studies/analysis/wording.h"
 #include "studies/folder/differences.h"
 #include "studies/report/text/table.h"

@@ -3,8 +3,8 @@
 
 #include "core/error.h"
 #include "statistics/summary.h"
-#include "studies/analysis/document_pairs.h"
 #include "studies/analysis/groups.h"
+#include "studies/analysis/rows/document_pairs.h"
 #include "studies/analysis/wording.h"
 #include "studies/report/text/diff.h"
 #include "studies/report/text/table.h"

@@ -161,4 +161,37 @@ std::string sample_size_text(const Study& study, const std::vector<PlannedContra
   return out + conclusion(study, planned, cost);
 }
 
+std::string quantities_text(const std::vector<PlannedQuantity>& planned, const SizeRequest& request, int64_t seeds) {
+  if (planned.empty())
+    return "\n" + wrapped("S, R_net, severity and slopes are planned from a pilot whose runs have them: --pilot DIR.",
+                          table_width);
+  TextTable table;
+  const std::string found = fmt::format("found by {}", seeds);
+  for (const auto& [title, align] : {std::pair<std::string, TextTable::Align>{"quantity", words},
+                                     {"of", words},
+                                     {"sd", right},
+                                     {"n", right},
+                                     {"margin", right},
+                                     {"n t", right},
+                                     {"n TOST", right},
+                                     {"upper", right},
+                                     {found, right}})
+    table.column(title, align);
+  for (const PlannedQuantity& row : planned) {
+    const SeedsNeeded& need = row.by_sd.front();
+    const std::string of = with_cell(row.where, {});
+    table.row({row.quantity, fmt::format("{}, {}{}", row.of, of, row.cell.empty() ? "" : ", " + row.cell),
+               number(need.sd), count(static_cast<double>(row.pilot_n)), number(row.margin, 3), seeds_text(need.t),
+               seeds_text(need.tost), seeds_text(row.by_sd.back().needed), number(row.own_found)});
+  }
+  return "\nSHARES, SEVERITY, SLOPES: seeds needed, each at alpha 0.05 by itself\n" + table.text(table_width) +
+         wrapped(
+             fmt::format("sd: of one number per seed, by the pilot's n. n t and n TOST as above, for the margin; "
+                         "upper: the larger for the upper 80 % limit of the sd. found by {}: the smallest true value "
+                         "that the study's own seeds find with probability {:g}. Nats, or a fraction for S, R and "
+                         "R_net; slopes for each unit, or doubling, of the dose.",
+                         seeds, request.power),
+             table_width, "  ", "  ");
+}
+
 }  // namespace absorb

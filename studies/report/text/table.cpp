@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/settings.h"
 #include "studies/analysis/groups.h"
-#include "studies/analysis/tuning.h"
 #include "studies/analysis/wording.h"
+#include "studies/report/text/deployments.h"
+#include "studies/report/text/planned.h"
 #include "studies/report/text/text_table.h"
 #include "studies/study/noncausal.h"
 
@@ -24,24 +26,6 @@ std::string title(const Study& study) {
   std::string out = wrapped(study.settings.name + ": " + study.settings.question, table_width);
   if (!study.settings.note.empty()) out += wrapped("NOTE: " + study.settings.note, table_width);
   if (const std::string note = noncausal_note(study); !note.empty()) out += wrapped("NOTE: " + note, table_width);
-  return out;
-}
-
-std::string claims(const StudyAnalysis& analysis) {
-  if (analysis.claims.empty()) return "";
-  std::string out = "\nCLAIMS, stated before the first step unless marked\n";
-  for (const ClaimResult& result : analysis.claims)
-    out += wrapped(fmt::format("{}{}: {} ({})", result.verdict, result.exploratory ? ", stated afterwards" : "",
-                               result.claim.says, grounds(result)),
-                   table_width, " ", "   ");
-  return out;
-}
-
-std::string tuning(const Study& study) {
-  if (study.tuned.empty()) return "";
-  std::string out = fmt::format("\nTUNED on seeds of its own, {}: each arm's best of the grid, by valid loss\n",
-                                fmt::join(study.tune.seeds, ", "));
-  for (const std::string& sentence : tuning_sentences(study)) out += wrapped(sentence, table_width, " ", "   ");
   return out;
 }
 
@@ -101,6 +85,15 @@ std::string absorption(const Block& block) {
   for (const ContrastResult* row : block) {
     table.row({row->target, cell_label(row->cell), number(row->swap_cost.mean), number(row->lock_in.mean),
                fraction(row->absorbed, 2), fraction(row->net, 2), number(row->smallest_found), row->verdict});
+    if (row->swapped_below_chance && row->absorbed.why_undefined.empty())
+      notes += paragraph(fmt::format(
+          "R ({}): swapped, the treatment is worse than a guess that reads nothing; the swap cost measures confident "
+          "wrong answers.",
+          with_cell(row->target, row->cell)));
+    if (!row->always.empty())
+      notes += paragraph(fmt::format(
+          "A ({}) = {}: 1 - gap / (loss({}) - loss({})){}", with_cell(row->target, row->cell), fraction(row->index, 2),
+          row->control, row->always, row->index.why_undefined.empty() ? "." : "; " + row->index.why_undefined));
     if (!row->absorbed.why_undefined.empty())
       notes += paragraph(
           fmt::format("R undefined ({}): {}", with_cell(row->target, row->cell), row->absorbed.why_undefined));
@@ -128,12 +121,14 @@ std::string shares(const Block& block) {
   return table.text(table_width) + notes;
 }
 
-std::string heading(const ContrastResult& contrast) {
+std::string heading(const StudyAnalysis& analysis, const ContrastResult& contrast) {
   const std::string under = contrast.deployment.empty() ? "" : ", deployed " + contrast.deployment;
-  return wrapped(fmt::format("{} = loss({}) - loss({}){}; {}{}, margin {:g} nats", contrast.name, contrast.control,
-                             contrast.treatment, under, kind(contrast),
-                             contrast.positive_control ? " positive control" : "", contrast.margin_nats),
-                 table_width, " ", " ");
+  const std::vector<std::string> others = sharing_runs(analysis, contrast);
+  return wrapped(
+      fmt::format("{} = loss({}) - loss({}){}; {}{}, margin {:g} nats{}", contrast.name, contrast.control,
+                  contrast.treatment, under, kind(contrast), contrast.positive_control ? " positive control" : "",
+                  contrast.margin_nats, others.empty() ? "" : "; shares runs with " + join(others)),
+      table_width, " ", " ");
 }
 
 std::string contrasts(const StudyAnalysis& analysis) {
@@ -146,7 +141,7 @@ std::string contrasts(const StudyAnalysis& analysis) {
     Block block;
     for (const ContrastResult& row : analysis.contrasts)
       if (row.name == first.name) block.push_back(&row);
-    out += heading(first) + tests(block) + shares(block) + absorption(block);
+    out += heading(analysis, first) + tests(block) + shares(block) + absorption(block);
   }
   out += paragraph(
       "p_t: paired t test; p_flip: sign flips, least: the smallest it can be at this n; p_TOST: equivalence within the "
@@ -216,55 +211,11 @@ std::string doses(const StudyAnalysis& analysis) {
          table.text(table_width);
 }
 
-/// Target both has a line for each kind of routing.
-std::string agreement(const StudyAnalysis& analysis) {
-  TextTable table({{"target", left},
-                   {"arm", words},
-                   {"cell", words},
-                   {"deployment", words},
-                   {"F1", right},
-                   {"Jaccard", right},
-                   {"mass", right},
-                   {"of", right}});
-  bool empty = true;
-  for (const DeploymentSummary& row : analysis.deployments)
-    for (const auto& [kind, a] : row.agreement) {
-      table.row({row.target == "both" ? "both: " + kind : row.target, row.arm, cell_label(row.cell), row.key,
-                 number(a.f1, 3), number(a.jaccard, 3), number(a.retained_mass, 3), number(a.oracle_mass, 3)});
-      empty = false;
-    }
-  if (empty) return "";
-  return wrapped(
-             "Agreement with the oracle's choices of the same budget; mass: share of the layer's own preference on "
-             "what is kept, of what the oracle's choices hold",
-             table_width, " ", " ") +
-         table.text(table_width);
-}
-
-std::string deployments(const StudyAnalysis& analysis) {
-  if (analysis.deployments.empty()) return "";
-  TextTable table({{"target", left},
-                   {"arm", words},
-                   {"cell", words},
-                   {"deployment", words},
-                   {"n", right},
-                   {"loss", right},
-                   {"cost", right},
-                   {"95 % interval", left},
-                   {"open", right}});
-  for (const DeploymentSummary& row : analysis.deployments)
-    table.row({row.target, row.arm, cell_label(row.cell), row.key, std::to_string(row.loss.n), number(row.loss.mean),
-               signed_number(row.cost.mean), bracketed(row.cost.ci95),
-               row.open_cost.n > 0 ? signed_number(row.open_cost.mean) : ""});
-  return "\nDEPLOYMENTS: trained weights under another routing; cost = deployed - native loss, in nats\n" +
-         table.text(table_width) + paragraph("open: cost with routings recorded from the native pass.") +
-         agreement(analysis);
-}
-
 std::string concentration(const StudyAnalysis& analysis) {
   std::string out = "\n";
   if (analysis.concentration.empty()) return out + wrapped(no_concentration(), table_width);
   for (const Concentration& line : analysis.concentration) out += wrapped(concentration_line(line), table_width);
+  for (const std::string& line : expert_lines(analysis)) out += wrapped(line, table_width);
   return out;
 }
 
@@ -287,8 +238,8 @@ std::string unfinished(const std::vector<RunRecord>& records) {
 }  // namespace
 
 std::string print_table(const Study& study, const std::vector<RunRecord>& records, const StudyAnalysis& analysis) {
-  return title(study) + claims(analysis) + tuning(study) + arms(analysis) + contrasts(analysis) + severity(analysis) +
-         doses(analysis) + deployments(analysis) + concentration(analysis) + unfinished(records);
+  return title(study) + planned_text(study, analysis) + arms(analysis) + contrasts(analysis) + severity(analysis) +
+         doses(analysis) + deployments_text(analysis) + concentration(analysis) + unfinished(records);
 }
 
 }  // namespace absorb

@@ -153,5 +153,47 @@ TEST(StudiesSampleSize, Text) {
   EXPECT_NE(with_margin.find("write margin_nats = 0.03 there"), std::string::npos) << with_margin;
 }
 
+// What is made of contrasts: sds by hand from the small records, whose V_content by seed is 0.01 ... 0.05 in attention
+// and 0.04 ... 0.12 in MoE.
+TEST(StudiesSampleSize, SeverityAndSharesArePlannedFromAPilot) {
+  Study study = small_study();
+  study.arms.push_back({"redrawn", Settings::from_text("routing.frozen = true", "t"), {}});
+  study.contrasts[0].redrawn = "redrawn";
+  std::vector<RunRecord> records = small_records(5);
+  for (const RunRecord& run : small_records(5))
+    if (run.arm == "random")
+      records.push_back(
+          synthetic::routed("redrawn", run.target, run.seed, run.val_loss + 0.3 + (run.seed == 3 ? 0.004 : -0.001), 0));
+  const Pilot pilot = pilot_for(study, "runs/pilot", records);
+  const std::vector<PlannedQuantity> planned = plan_quantities(study, pilot, {0, 0.8, 0});
+  const auto row = [&](const std::string& quantity, const std::string& where) {
+    const auto found = std::ranges::find_if(
+        planned, [&](const PlannedQuantity& each) { return each.quantity == quantity && each.where == where; });
+    EXPECT_NE(found, planned.end()) << quantity << ' ' << where;
+    return found == planned.end() ? PlannedQuantity{} : *found;
+  };
+  // gap_moe - gap_attention is 0.03, 0.04 ... 0.07: the sd of 0.01 ... 0.05.
+  const PlannedQuantity gap = row("gap", "attention - moe");
+  ASSERT_EQ(gap.by_sd.size(), 2U);
+  EXPECT_NEAR(gap.by_sd[0].sd, 0.0158113883, 1e-9);
+  EXPECT_EQ(gap.by_sd[0].t, seeds_for_t({0.0158113883, 0.02, 0.05, 5}, 0.8));
+  EXPECT_NEAR(gap.own_found, smallest_found(0.0158113883, 5), 1e-9);
+  EXPECT_EQ(gap.pilot_n, 5);
+  // S = stable / (stable + content): the delta method's sd, by hand.
+  const PlannedQuantity share = row("S", "attention");
+  std::vector<double> by_seed;
+  const double stable[] = {0.299, 0.299, 0.304, 0.299, 0.299}, of = 0.3 / 0.33;
+  for (int i = 0; i < 5; ++i) by_seed.push_back((stable[i] - of * (stable[i] + 0.01 * (i + 1))) / 0.33);
+  EXPECT_NEAR(share.by_sd[0].sd, summarize(by_seed).sd, 1e-9);
+  EXPECT_EQ(share.unit, "fraction");
+  EXPECT_NEAR(share.margin, margin_of_fraction, 1e-12);
+  EXPECT_GT(row("R_net", "moe").by_sd[0].sd, 0);
+  EXPECT_GT(row("S", "attention - moe").by_sd[0].sd, 0);
+  const std::string text = quantities_text(planned, {0, 0.8, 0}, 5);
+  EXPECT_NE(text.find("found by 5"), std::string::npos) << text;
+  EXPECT_NE(text.find("R_net"), std::string::npos) << text;
+  EXPECT_NE(quantities_text({}, {}, 5).find("--pilot"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace absorb

@@ -161,5 +161,62 @@ TEST(StudiesClaims, StatedAfterwardsSaySo) {
   EXPECT_FALSE(analyse(study, records, {"routing gap"}, std::nullopt, {"It is so."}).claims[0].exploratory);
 }
 
+// Two contrasts of one treatment: S is 0.5 and 0.75, exactly in every seed, so that their difference is -0.25.
+TEST(StudiesClaims, ADifferenceOfTwoContrastsIsPairedBySeed) {
+  Study study = with_redrawn();
+  study.arms.push_back({"redrawn more", study.arms.back().overrides, {}});
+  ContrastSpec more = study.contrasts[0];
+  more.name = "more";
+  more.redrawn = "redrawn more";
+  study.contrasts.push_back(more);
+  std::vector<RunRecord> records = synthetic::small_records(5);
+  for (const RunRecord& run : synthetic::small_records(5))
+    if (run.arm == "random" && run.target == "attention") {
+      const double content = 0.01 * static_cast<double>(run.seed);
+      records.push_back(synthetic::routed("redrawn", run.target, run.seed, run.val_loss + content, 0));
+      records.push_back(synthetic::routed("redrawn more", run.target, run.seed, run.val_loss + 3 * content, 0));
+    }
+  ClaimSpec claim;
+  claim.says = "Less.";
+  claim.contrast = study.contrasts[0].name;
+  claim.minus = "more";
+  claim.where = "attention";
+  claim.quantity = "S";
+  claim.direction = "below";
+  ClaimSpec stable = claim;  // 0.01 seed less 0.03 seed
+  stable.quantity = "V_stable";
+  study.claims = {claim, stable};
+  const StudyAnalysis analysis = analysed(study, records);
+  EXPECT_NEAR(analysis.claims[0].value, 0.5 - 0.75, 1e-12);
+  EXPECT_EQ(analysis.claims[0].n, 5);
+  EXPECT_NEAR(analysis.claims[1].value, -0.06, 1e-12);
+  EXPECT_EQ(analysis.claims[1].verdict, "supported");
+  EXPECT_NE(grounds(analysis.claims[1]).find("less \"more\""), std::string::npos);
+}
+
+TEST(StudiesShare, TheIndexIsOneLessTheGapOverWhatRandomRoutingCosts) {
+  Study study = synthetic::small_study();
+  study.arms.push_back({"always", Settings::from_text("routing.selection.type = 'always'", "t"), {}});
+  study.contrasts[0].always = "always";
+  std::vector<RunRecord> records = synthetic::small_records(5);
+  for (const RunRecord& run : synthetic::small_records(5))
+    if (run.arm == "random") records.push_back(synthetic::run("always", run.target, run.seed, run.val_loss - 0.12));
+  const StudyAnalysis analysis = analysed(study, records);
+  EXPECT_NEAR(analysis.contrasts[0].index.value, 1 - 0.03 / 0.12, 1e-12);
+  EXPECT_NEAR(analysis.contrasts[1].index.value, 1 - 0.08 / 0.12, 1e-12);
+  study.contrasts[0].always = "";
+  EXPECT_EQ(analysed(study, records).contrasts[0].index.why_undefined, "no arm `always`");
+}
+
+TEST(StudiesShare, SaysWhereASwapIsWorseThanChance) {
+  const Study study = synthetic::small_study();
+  std::vector<RunRecord> records = synthetic::small_records(5);  // learned: 1.5 nats, swapped 1.7 in attention
+  for (RunRecord& run : records) run.chance = 1.8;
+  EXPECT_FALSE(analysed(study, records).contrasts[0].swapped_below_chance);
+  EXPECT_TRUE(analysed(study, records).contrasts[1].swapped_below_chance);  // 1.9 in MoE
+  for (RunRecord& run : records) run.chance = 1.4;                          // no better than chance without a swap
+  EXPECT_FALSE(analysed(study, records).contrasts[1].swapped_below_chance);
+}
+
 }  // namespace
 }  // namespace absorb

@@ -207,6 +207,25 @@ TEST(StudiesCompensationReport, CurvesHaveAPointForEveryStepAndDimension) {
   EXPECT_FALSE(svg_of(html, "steps-share").empty());
 }
 
+TEST(StudiesCompensationReport, TheCurveOverTheDamageEndsWhereSwapsCostLess) {
+  CompensationResults results = synthetic::compensation();
+  const std::vector<RecoveryCurve> curves = recovery_curves(results);
+  const auto points_of = [&](std::size_t curve) {
+    std::vector<std::pair<double, int64_t>> points;  // damage, seeds
+    for (const RecoveryPoint& point : curves[curve].over_damage) points.emplace_back(point.damage, point.all.n);
+    return points;
+  };
+  using Points = std::vector<std::pair<double, int64_t>>;
+  EXPECT_EQ(points_of(0), (Points{{0.02, 5}, {0.04, 5}, {0.08, 5}}));
+  EXPECT_EQ(points_of(1), (Points{{0.02, 5}, {0.04, 5}, {0.08, 0}}));  // experts: no whole swap costs 0.08
+  EXPECT_DOUBLE_EQ(curves[0].over_damage[0].cross.mean, curves[0].over_steps[2].cross.mean);
+  EXPECT_FALSE(svg_of(page(results), "damage1").empty());
+  EXPECT_FALSE(svg_of(page(results), "damage-share").empty());
+  for (RunRecoveries& run : results.recoveries)
+    for (RecoveryResult& result : run.results) result.doses.clear();
+  EXPECT_EQ(page(results).find("compensation.damage_doublings"), std::string::npos);
+}
+
 TEST(StudiesCompensationReport, UndefinedSharesAreNamedAndNeverZero) {
   CompensationResults results = synthetic::compensation();
   for (RunRecoveries& run : results.recoveries)

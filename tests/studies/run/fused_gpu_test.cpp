@@ -112,10 +112,13 @@ std::string soft(const std::string& apply, const std::string& more = "") {
   return bilinear + "selection = { type = \"soft\" }\napply = \"" + apply + "\"\n" + more;
 }
 std::string top(int64_t k, const std::string& weight, const std::string& more = "",
-                const std::string& apply = "log_bias") {
-  return bilinear + fmt::format("selection = {{ type = \"top_k\", k = {}, weight = \"{}\"{} }}\napply = \"{}\"\n", k,
-                                weight, more, apply);
+                const std::string& apply = "log_bias", const std::string& rest = "") {
+  return bilinear +
+         fmt::format("selection = {{ type = \"top_k\", k = {}, weight = \"{}\"{} }}\napply = \"{}\"\n", k, weight, more,
+                     apply) +
+         rest;
 }
+const std::string straight = ", gradient = \"straight_through\"", frozen = "frozen = true\n";
 const std::string linear_top =
     "router = { type = \"linear\" }\nselection = { type = \"top_k\", k = 2, weight = \"softmax\" }\n"
     "losses = { load_balance = 0.01 }\n";
@@ -148,6 +151,17 @@ std::vector<Arm> arms() {
       {"HardOne", "attention", top(16, "one"), any, 0, 2, flips},
       {"HardNone", "attention", top(16, "sigmoid", ", gradient = \"none\""), any, 0, 2, flips},
       {"StraightThrough", "attention", top(16, "sigmoid", ", gradient = \"straight_through\""), any, 0, 2, flips},
+      {"Redrawn", "attention", top(16, "sigmoid", straight, "log_bias", frozen + "choose = { redraw_every = 1 }\n"),
+       any, 0, 2, flips},
+      {"RedrawnOne", "attention", top(16, "one", straight, "log_bias", frozen + "choose = { redraw_every = 3 }\n"), any,
+       0, 2, flips},
+      {"Lagging", "attention", top(16, "sigmoid", straight, "log_bias", "choose = { lag = 2 }\n"), any, 0, 2, flips},
+      {"StraightThroughMask", "attention", top(16, "one", straight), any, 0, 2, flips},
+      {"MoeRedrawn", "moe", any, top(2, "sigmoid", straight, "log_bias", frozen + "choose = { redraw_every = 1 }\n"), 0,
+       2, flips},
+      {"MoeLagging", "moe", any, top(2, "sigmoid", straight, "log_bias", "choose = { lag = 2 }\n"), 0, 2, flips},
+      {"MoeWeighed", "moe", any, top(2, "softmax_kept", straight, "log_bias", "weigh = { type = \"linear\" }\n"), 0, 2,
+       flips},
       {"MoeTop2", "moe", any, linear_top, 0, 2, flips},
       {"MoeTop2Dropout", "moe", any, linear_top, 0.1, 2, flips},
       {"MoeTop2Sigmoid", "moe", any, top(2, "sigmoid"), 0, 2, flips},

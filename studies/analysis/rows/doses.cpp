@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "core/numbers.h"
-#include "studies/analysis/analysis_parts.h"
+#include "studies/analysis/rows/rows.h"
 
 namespace absorb {
 namespace {

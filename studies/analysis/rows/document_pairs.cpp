@@ -1,4 +1,4 @@
-#include "studies/analysis/document_pairs.h"
+#include "studies/analysis/rows/document_pairs.h"
 
 namespace absorb {
 

@@ -1,6 +1,9 @@
-// The parts that analyse() is made of, one source each: contrasts.cpp and severity.cpp.
+// The rows that analyse() is made of, one source each.
 #pragma once
 
+#include <functional>
+
+#include "statistics/staged.h"
 #include "studies/analysis/analysis.h"
 #include "studies/analysis/groups.h"
 
@@ -11,6 +14,8 @@ Masks masks_in(const std::vector<Concentration>& concentration, const Cell& cell
 /// "different" becomes "undecided (masks do not matter here)" where they don't; what is undecided stays as it is.
 std::string with_masks(const std::string& verdict, Masks masks);
 
+/// The p to hold against 0.05, which in a plan in stages is the staged one (statistics/staged.h).
+double judged_p(const Study& study, double p, StagedTest test, int64_t n);
 /// Every contrast in every target and cell that has both of its arms, adjusted and judged.
 std::vector<ContrastResult> make_contrasts(const Study& study, const std::vector<RunGroup>& groups,
                                            const std::vector<std::string>& locked,
@@ -23,6 +28,8 @@ std::vector<DoseResult> make_doses(const Study& study, const std::vector<RunGrou
 /// Every claim, by the row that it names.
 std::vector<ClaimResult> make_claims(const Study& study, const StudyAnalysis& analysis,
                                      const std::vector<std::string>& locked);
+/// The analysis with the verdicts of a plan in stages: `at(n)` analyses what the first n seeds left.
+void judge_in_stages(const Study& study, StudyAnalysis& analysis, const std::function<StudyAnalysis(int64_t n)>& at);
 /// Between the twins, and within target both.
 std::vector<SeverityResult> make_severity(const Study& study, const std::vector<RunGroup>& groups,
                                           const StudyAnalysis& analysis, const std::optional<TwoByTwo>& both);

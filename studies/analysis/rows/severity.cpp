@@ -4,7 +4,7 @@
 #include "core/numbers.h"
 #include "statistics/power.h"
 #include "statistics/verdict.h"
-#include "studies/analysis/analysis_parts.h"
+#include "studies/analysis/rows/rows.h"
 
 namespace absorb {
 namespace {
@@ -27,12 +27,14 @@ SeverityResult row(const SeverityResult& common, const std::string& quantity, co
   result.margin = margin;
   result.p_tost = margin > 0 ? tost(by_seed, margin).p : nan;
   result.ci95 = test.ci95;
+  result.by_seed = by_seed;
   result.smallest_found = smallest_found(test.sd, test.n);
   return result;
 }
 
-Evidence evidence(const SeverityResult& result) {
-  return {result.n, result.mean, result.p_t, result.p_tost, false};
+Evidence evidence(const Study& study, const SeverityResult& result) {
+  return {result.n, result.mean, judged_p(study, result.p_t, StagedTest::t, result.n),
+          judged_p(study, result.p_tost, StagedTest::tost, result.n), false};
 }
 
 std::vector<double> minus(const std::vector<double>& a, const std::vector<double>& b) {
@@ -40,13 +42,13 @@ std::vector<double> minus(const std::vector<double>& a, const std::vector<double
 }
 
 /// The rows of both scales with their common verdict.
-void add_scales(std::vector<SeverityResult>& out, const SeverityResult& common, const Scales& scales, double margin,
-                Masks masks) {
+void add_scales(const Study& study, std::vector<SeverityResult>& out, const SeverityResult& common,
+                const Scales& scales, double margin, Masks masks) {
   SeverityResult gap = row(common, "gap", "nats", scales.gap, margin);
   SeverityResult fraction = row(common, "R", "fraction", scales.fraction, margin_of_fraction);
-  Evidence of_fraction = evidence(fraction);
+  Evidence of_fraction = evidence(study, fraction);
   of_fraction.n = gap.n;  // R undefined is no lack of seeds
-  std::string word(name(severity_verdict(of_fraction, evidence(gap))));
+  std::string word(name(severity_verdict(of_fraction, evidence(study, gap))));
   if (word == name(Verdict::undecided) && std::isnan(fraction.mean)) word = "undecided (R undefined)";
   gap.verdict = fraction.verdict = with_masks(word, masks);
   out.push_back(gap);
@@ -73,8 +75,8 @@ Twins pair_twins(const ContrastResult& attention, const ContrastResult& moe, F v
 }
 
 /// S_attention - S_moe and V_stable, attention - moe, each judged by itself: S is the primary quantity.
-void add_shares(std::vector<SeverityResult>& out, const SeverityResult& common, const ContrastResult& attention,
-                const ContrastResult& moe, Masks masks) {
+void add_shares(const Study& study, std::vector<SeverityResult>& out, const SeverityResult& common,
+                const ContrastResult& attention, const ContrastResult& moe, Masks masks) {
   if (attention.redrawn.empty()) return;
   const auto stable =
       pair_twins(attention, moe, [](const ContrastResult& of, size_t seed) { return of.stable_by_seed[seed]; });
@@ -84,13 +86,13 @@ void add_shares(std::vector<SeverityResult>& out, const SeverityResult& common, 
                              minus(absorbed_share_by_seed(stable.attention, content.attention),
                                    absorbed_share_by_seed(stable.moe, content.moe)),
                              margin_of_fraction);
-  Evidence of_share = evidence(share);
+  Evidence of_share = evidence(study, share);
   of_share.n = static_cast<int64_t>(stable.moe.size());  // S undefined is no lack of seeds
   std::string word(name(verdict(of_share)));
   if (word == name(Verdict::undecided) && std::isnan(share.mean)) word = "undecided (S undefined)";
   share.verdict = with_masks(word, masks);
   SeverityResult nats = row(common, "stable", "nats", minus(stable.attention, stable.moe), attention.margin_nats);
-  nats.verdict = with_masks(std::string(name(verdict(evidence(nats)))), masks);
+  nats.verdict = with_masks(std::string(name(verdict(evidence(study, nats)))), masks);
   out.push_back(share);
   out.push_back(nats);
 }
@@ -111,7 +113,7 @@ Scales between_twins(const ContrastResult& attention, const ContrastResult& moe)
           minus(absorbed_fraction_by_seed(gap_a, cost_a), absorbed_fraction_by_seed(gap_m, cost_m))};
 }
 
-void add_twins(std::vector<SeverityResult>& out, const StudyAnalysis& analysis) {
+void add_twins(const Study& study, std::vector<SeverityResult>& out, const StudyAnalysis& analysis) {
   for (const ContrastResult& attention : analysis.contrasts) {
     if (attention.target != "attention") continue;
     for (const ContrastResult& moe : analysis.contrasts) {
@@ -125,8 +127,8 @@ void add_twins(std::vector<SeverityResult>& out, const StudyAnalysis& analysis) 
       common.exploratory = attention.exploratory;
       const Masks masks = attention.positive_control ? Masks::matter : masks_in(analysis.concentration, attention.cell);
       const std::size_t first = out.size();
-      add_shares(out, common, attention, moe, masks);
-      add_scales(out, common, between_twins(attention, moe), attention.margin_nats, masks);
+      add_shares(study, out, common, attention, moe, masks);
+      add_scales(study, out, common, between_twins(attention, moe), attention.margin_nats, masks);
       if (attention.untreated || moe.untreated)
         for (std::size_t row = first; row < out.size(); ++row) out[row].verdict = no_treatment;
     }
@@ -170,12 +172,12 @@ Factorial effects_of(const Square& square) {
   return factorial({ll, rl, lr, rr});
 }
 
-void add_square(std::vector<SeverityResult>& out, const SeverityResult& common, const Square& square, double margin,
-                Masks masks) {
+void add_square(const Study& study, std::vector<SeverityResult>& out, const SeverityResult& common,
+                const Square& square, double margin, Masks masks) {
   const Factorial effects = effects_of(square);
   const auto add = [&](const std::string& quantity, const Effect& effect, Masks gate) {
     SeverityResult result = row(common, quantity, "nats", effect.by_seed, margin);
-    result.verdict = with_masks(std::string(name(verdict(evidence(result)))), gate);
+    result.verdict = with_masks(std::string(name(verdict(evidence(study, result)))), gate);
     out.push_back(result);
   };
   add("gap_attention", effects.gap_attention, masks);
@@ -187,7 +189,7 @@ void add_square(std::vector<SeverityResult>& out, const SeverityResult& common, 
   const Scales scales{effects.severity.by_seed,
                       minus(absorbed_fraction_by_seed(effects.gap_attention.by_seed, cost("swap_attention")),
                             absorbed_fraction_by_seed(effects.gap_moe.by_seed, cost("swap_moe")))};
-  add_scales(out, common, scales, margin, masks);
+  add_scales(study, out, common, scales, margin, masks);
 }
 
 /// The contrast between the arm whose routers all learn and the one whose routers are all random, if it was planned.
@@ -209,7 +211,7 @@ void add_within(std::vector<SeverityResult>& out, const Study& study, const std:
     common.cell = cell;
     for (const ContrastResult& result : analysis.contrasts)
       if (result.name == common.contrast) common.exploratory = result.exploratory;
-    add_square(out, common, *square, spec != nullptr ? spec->margin_nats : ContrastSpec{}.margin_nats,
+    add_square(study, out, common, *square, spec != nullptr ? spec->margin_nats : ContrastSpec{}.margin_nats,
                masks_in(analysis.concentration, cell));
   }
 }
@@ -219,7 +221,7 @@ void add_within(std::vector<SeverityResult>& out, const Study& study, const std:
 std::vector<SeverityResult> make_severity(const Study& study, const std::vector<RunGroup>& groups,
                                           const StudyAnalysis& analysis, const std::optional<TwoByTwo>& both) {
   std::vector<SeverityResult> results;
-  add_twins(results, analysis);
+  add_twins(study, results, analysis);
   if (both) add_within(results, study, groups, analysis, *both);
   return results;
 }

@@ -1,0 +1,160 @@
+#include "studies/analysis/rows/absorption.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/numbers.h"
+
+namespace absorb {
+namespace {
+
+/// Whether a run has parameters of routers that train and never had a gradient: what moved them was weight decay.
+bool never_had_gradient(const RunRecord& run) {
+  bool seen = false;
+  for (const AccountPoint& account : run.accounts)
+    for (const char* part : {"grad_norm/attention_router", "grad_norm/expert_router"})
+      if (const auto norm = account.values.find(part); norm != account.values.end()) {
+        if (norm->second != 0) return false;
+        seen = true;
+      }
+  return seen;
+}
+
+constexpr const char* why_untreated =
+    "the treatment's router never had a gradient: its weights don't depend on its scores; set another selection.weight "
+    "or selection.gradient, or a routing loss";
+
+constexpr const char* no_twin = "the control isn't the treatment's random twin";
+
+/// Swap costs of both arms, R and R_net; over the seeds for which they were evaluated.
+void add_costs(ContrastResult& result, const Pairs& pairs) {
+  const auto cost_of = [](const RunRecord& run) { return deployment_cost(run, "swap"); };
+  result.swap_costs = values_of(pairs.treatment, cost_of);
+  result.lock_ins = values_of(pairs.control, cost_of);
+  std::vector<double> gap, cost, net_gap, lock_in, content;
+  for (size_t i = 0; i < result.swap_costs.size(); ++i) {
+    if (std::isnan(result.swap_costs[i])) continue;
+    gap.push_back(result.differences[i]);
+    cost.push_back(result.swap_costs[i]);
+    if (!result.twin || std::isnan(result.lock_ins[i])) continue;
+    net_gap.push_back(result.differences[i]);
+    lock_in.push_back(result.lock_ins[i]);
+    content.push_back(result.swap_costs[i] - result.lock_ins[i]);
+  }
+  result.swap_cost = paired(cost);
+  result.lock_in = paired(lock_in);
+  result.content_cost = paired(content);
+  result.absorbed = result.net = {nan, std::nullopt, result.twin ? "no swap was evaluated" : no_twin};
+  if (result.twin && !cost.empty()) result.absorbed = absorbed_fraction(gap, cost);
+  if (!content.empty()) result.net = absorbed_fraction(net_gap, content);
+}
+
+/// What an arm says, without the words in which twins may differ.
+Json without_freezing(const Json& overrides) {
+  Json out = Json::object();
+  for (const auto& [key, value] : overrides.items()) {
+    if (key == "frozen" || key == "losses" || key == "draw" || key == "detach_input") continue;
+    if (value.is_object()) {
+      if (const Json inner = without_freezing(value); !inner.empty()) out[key] = inner;
+    } else {
+      out[key] = value;
+    }
+  }
+  return out;
+}
+
+/// By seed of the pairs: the third arm's loss minus the control's; NaN where it has no such run.
+std::vector<double> beside_control(const Pairs& pairs, const RunGroup* third) {
+  std::vector<double> out;
+  for (const RunRecord* control : pairs.control) {
+    const auto same = [&](const RunRecord* run) { return run->seed == control->seed; };
+    const auto found = third == nullptr ? Runs::const_iterator{} : std::ranges::find_if(third->done, same);
+    const bool there = third != nullptr && found != third->done.end() && std::isfinite((*found)->val_loss);
+    out.push_back(there ? (*found)->val_loss - control->val_loss : nan);
+  }
+  return out;
+}
+
+/// Both numbers of the seeds that have the first.
+std::pair<std::vector<double>, std::vector<double>> where_there(const std::vector<double>& first,
+                                                                const std::vector<double>& other) {
+  std::pair<std::vector<double>, std::vector<double>> out;
+  for (std::size_t i = 0; i < first.size(); ++i)
+    if (std::isfinite(first[i])) {
+      out.first.push_back(first[i]);
+      out.second.push_back(other[i]);
+    }
+  return out;
+}
+
+/// V_stable and S, where the contrast names a redrawn arm; A, where it names one that keeps everything.
+void add_shares(ContrastResult& result, const Pairs& pairs, const ThirdArms& third) {
+  result.stable_by_seed = beside_control(pairs, third.redrawn);
+  const auto [stable, content] = where_there(result.stable_by_seed, result.differences);
+  result.stable = paired(stable);
+  result.share = result.redrawn.empty() ? Ratio{nan, std::nullopt, "no redrawn arm"} : absorbed_share(stable, content);
+  result.reference_by_seed = beside_control(pairs, third.always);
+  for (double& reference : result.reference_by_seed) reference = -reference;
+  const auto [reference, gap] = where_there(result.reference_by_seed, result.differences);
+  result.index =
+      result.always.empty() ? Ratio{nan, std::nullopt, "no arm `always`"} : absorbed_fraction(gap, reference);
+}
+
+/// Whether the treatment's losses under a swap lie above chance, on average over the seeds that are better than chance
+/// without.
+bool swapped_below_chance(const Pairs& pairs) {
+  double beyond = 0;
+  for (const RunRecord* run : pairs.treatment)
+    if (const double swapped = evaluation(*run, "swap"); std::isfinite(swapped) && run->val_loss < run->chance)
+      beyond += swapped - run->chance;
+  return beyond > 0;
+}
+
+/// Whether routing.frozen is true for a kind of routing ("attention", "moe"); what is said of a kind is laid on last.
+bool is_frozen(const Settings& tables, const std::string& kind) {
+  const Json routing = tables.value().value("routing", Json::object());
+  return routing.value(kind, Json::object()).value("frozen", routing.value("frozen", false));
+}
+
+/// What the study says of all arms, with what it says of this one.
+Settings tables_of(const Study& study, const ArmSpec& arm) {
+  Settings tables = study.base;
+  tables.merge(arm.overrides);
+  return tables;
+}
+
+}  // namespace
+
+bool is_twin(const Study& study, const std::string& treatment, const std::string& control, const std::string& target) {
+  const auto arm = [&](const std::string& name) {
+    return std::ranges::find_if(study.arms, [&](const ArmSpec& each) { return each.name == name; });
+  };
+  const auto one = arm(treatment), other = arm(control);
+  if (one == study.arms.end() || other == study.arms.end()) return false;  // dense
+  const Settings with = tables_of(study, *one), without = tables_of(study, *other);
+  if (one->from != other->from || without_freezing(with.value()) != without_freezing(without.value())) return false;
+  for (const char* kind : {"attention", "moe"})
+    if ((target == kind || target == "both") && (is_frozen(with, kind) || !is_frozen(without, kind))) return false;
+  return true;
+}
+
+void add_absorption(ContrastResult& result, const Pairs& pairs, const ThirdArms& third) {
+  add_shares(result, pairs, third);
+  add_costs(result, pairs);
+  result.swapped_below_chance = swapped_below_chance(pairs);
+  result.untreated =
+      std::ranges::any_of(pairs.treatment, [](const RunRecord* run) { return never_had_gradient(*run); });
+  if (result.untreated) result.absorbed = result.net = result.share = result.index = {nan, std::nullopt, why_untreated};
+}
+
+void without_absorption(ContrastResult& result) {
+  result.absorbed = result.net = result.share =
+      result.index = {nan, std::nullopt, "the losses are those of a deployment"};
+  result.swap_costs.assign(result.differences.size(), nan);
+  result.lock_ins.assign(result.differences.size(), nan);
+  result.stable_by_seed.assign(result.differences.size(), nan);
+  result.reference_by_seed.assign(result.differences.size(), nan);
+  result.swap_cost = result.lock_in = result.content_cost = result.stable = paired({});
+}
+
+}  // namespace absorb
