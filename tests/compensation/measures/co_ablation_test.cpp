@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "statistics/ranks.h"
+#include "statistics/counting/ranks.h"
 #include "tests/compensation/counted_subject.h"
 
 namespace absorb {
