@@ -104,6 +104,10 @@ void require_sense(const RoutingSettings& s) {
           "routing.choose.redraw_every draws a frozen router anew: say routing.frozen = true, or leave it out");
   require(s.choose.lag == 0 || !s.frozen,
           "routing.choose.lag takes the choice from what the router was, and a frozen router never was another");
+  require(s.weigh.type.empty() || registries().routers.traits(s.weigh.type).learns,
+          "routing.weigh is a router that learns to weigh what another chose, and \"{}\" learns nothing: name another "
+          "one, or leave it out",
+          s.weigh.type);
 }
 
 }  // namespace absorb

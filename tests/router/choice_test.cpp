@@ -114,6 +114,7 @@ TEST(RouterChoice, RefusesWhatContradictsItself) {
   refused(linear + "selection.type = \"soft\"\nchoose.lag = 1\n", "keeps every choice");
   refused(linear + "selection.type = \"soft\"\nweigh.type = \"linear\"\n", "keeps every choice");
   refused(linear + sigmoid + "weigh.type = \"nobody\"\n", "nobody");
+  refused(linear + sigmoid + "weigh.type = \"hash\"\n", "\"hash\" learns nothing");
 }
 
 }  // namespace
