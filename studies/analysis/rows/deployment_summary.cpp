@@ -52,9 +52,9 @@ std::map<std::string, InformationSummary> information_of(const Records& records)
       if (information.decision.n > 0) by_kind[kind].push_back(&information);
   std::map<std::string, InformationSummary> out;
   for (const auto& [kind, found] : by_kind) {
-    const auto each = [&found](auto value) {
+    const auto each = [&those = found](auto value) {
       std::vector<double> values;
-      for (const InformationRecord* record : found) values.push_back(value(*record));
+      for (const InformationRecord* record : those) values.push_back(value(*record));
       return values;
     };
     const auto p = each([](const InformationRecord& r) { return r.decision.p; });
