@@ -54,7 +54,8 @@ TEST(StudyEvaluation, SwappedRoutersHaveTheRunsMomentsInEveryLayer) {
     const auto swapped = moments_under(run, *data, matched_random(run, *data, swappable_sites(run), 1).routes);
     ASSERT_EQ(own.size(), swapped.size());
     for (const auto& [site, to] : own) {
-      const Tensor from = swapped.at(site), sd = to[1];
+      const Tensor& from = swapped.at(site);
+      const Tensor sd = to[1];
       EXPECT_LT(((from[0] - to[0]).abs() / sd).max().item<double>(), 0.01) << target << ' ' << site;
       EXPECT_LT((from[1] / sd - 1).abs().max().item<double>(), 0.01) << target << ' ' << site;
     }
