@@ -1,6 +1,7 @@
 // The list of data sets: a new type is one header, one source and one line here.
 #include "training/data/source.h"
 #include "training/data/tasks/codes.h"
+#include "training/data/tasks/mixture.h"
 #include "training/data/tasks/recall.h"
 #include "training/data/tasks/rule.h"
 #include "training/data/tokens/text.h"
@@ -12,6 +13,7 @@ void add_builtin_data(DataSources& sources) {
   add_text(sources);
   add_tokens(sources);
   add_codes(sources);
+  add_mixture(sources);
   add_recall(sources);
   add_rule(sources);
 }

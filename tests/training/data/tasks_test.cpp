@@ -1,6 +1,4 @@
-#include "training/data/tasks/codes.h"
-#include "training/data/tasks/recall.h"
-#include "training/data/tasks/rule.h"
+#include "training/data/tasks/mixture.h"
 
 #include <torch/types.h>
 
@@ -96,6 +94,43 @@ TEST(TrainingTasks, CodesAreOneOfTheSeedAtEachPosition) {
     // Another seed's draws are the same but for its codes.
     EXPECT_FALSE(at::equal(make_codes({.positions = 8, .values = 4, .asked = asked}, 4)->batch(3, 0, 9, 0, 0).tokens,
                            task->batch(3, 0, 9, 0, 0).tokens));
+  }
+}
+
+TEST(TrainingTasks, MixturesAreTheirTasksInProportion) {
+  MixtureSettings data;
+  data.of = {"codes", "recall"};
+  data.codes = {.positions = 8, .values = 4, .sequences = 300};
+  data.recall = {.pairs = 6, .values = 4, .sequences = 100};
+  const auto task = make_mixture(data, 3);
+  ASSERT_EQ(task->context(), 12);
+  ASSERT_EQ(task->vocabulary(), 9 + 34);
+  EXPECT_EQ(task->sequences(), 400);
+  EXPECT_EQ(task->evaluation_batches(Split::valid, 100), 4);
+  const Batch batch = task->batch(3, 0, 1000, 0, 0);
+  int codes = 0;
+  for (int64_t row = 0; row < 1000; ++row) {
+    const auto tokens = numbers(batch.tokens[row]), targets = numbers(batch.targets[row]);
+    const bool is_codes = tokens[0] < 9;
+    codes += is_codes;
+    for (std::size_t i = 0; i < 12; ++i) {
+      if (is_codes) {
+        EXPECT_LT(tokens[i], i < 8 ? 4 : 1);
+        EXPECT_TRUE(i < 8 ? targets[i] >= 5 && targets[i] < 9 : targets[i] == -1) << i;
+      } else {
+        EXPECT_TRUE(i < 6 ? tokens[i] >= 9 && tokens[i] < 33 : tokens[i] >= 33 && tokens[i] < 39) << i;
+        EXPECT_TRUE(i < 6 ? targets[i] == -1 : targets[i] >= 39 && targets[i] < 43) << i;
+      }
+    }
+  }
+  EXPECT_NEAR(codes, 750, 70);  // 5 sd
+}
+
+TEST(TrainingTasks, MixturesOfOneTaskAreRefused) {
+  for (const char* of : {"[\"codes\"]", "[\"codes\", \"codes\"]", "[]"}) {
+    const auto table = Settings::from_text(std::string("type = \"mixture\"\nof = ") + of, "study.toml");
+    const std::string said = complaint([&] { make_source(read_data(table))->require_valid(); });
+    EXPECT_TRUE(contains(said, "data.of has to name two tasks")) << said;
   }
 }
 

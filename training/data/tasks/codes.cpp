@@ -31,12 +31,6 @@ class Codes final : public Task {
 
   int64_t vocabulary() const override { return 2 * values_ + 1; }
 
- protected:
-  std::string sizes() const override {
-    return fmt::format("positions {}, values {}, asked {}{}", positions_, values_, at_last_ ? "last" : "each",
-                       independent_ ? ", answers independent" : "");
-  }
-
   void draw(Random random, int64_t* tokens, int64_t* targets) const override {
     int64_t meant = below(random, values_);
     for (int64_t p = 0; p < positions_; ++p) {
@@ -47,6 +41,12 @@ class Codes final : public Task {
     if (!at_last_) return;
     *tokens = values_;
     targets[positions_] = answer(random, meant);
+  }
+
+ protected:
+  std::string sizes() const override {
+    return fmt::format("positions {}, values {}, asked {}{}", positions_, values_, at_last_ ? "last" : "each",
+                       independent_ ? ", answers independent" : "");
   }
 
  private:
@@ -85,7 +85,7 @@ void fields(Fields& list, CodesSettings& data) {
   task_fields(list, data.independent, data.sequences);
 }
 
-std::shared_ptr<const Dataset> make_codes(const CodesSettings& data, uint64_t seed) {
+std::shared_ptr<const Task> make_codes(const CodesSettings& data, uint64_t seed) {
   return std::make_shared<Codes>(data, seed);
 }
 

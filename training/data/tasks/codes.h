@@ -20,7 +20,7 @@ void fields(Fields& list, CodesSettings& data);
 /// for attention: all positions show one uniform answer, each in its code, then "=" asks for it; T = positions + 1. Any
 /// fixed key will do, and its code alone has to be known. Ids: symbols; "=", where there is one; the answers, which
 /// occur as targets alone. Guessing costs ln(values) nats.
-std::shared_ptr<const Dataset> make_codes(const CodesSettings& data, uint64_t seed);
+std::shared_ptr<const Task> make_codes(const CodesSettings& data, uint64_t seed);
 
 void add_codes(DataSources& sources);
 

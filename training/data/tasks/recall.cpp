@@ -22,11 +22,6 @@ class Recall final : public Task {
 
   int64_t vocabulary() const override { return pairs_ * (values_ + 1) + values_; }
 
- protected:
-  std::string sizes() const override {
-    return fmt::format("pairs {}, values {}{}", pairs_, values_, independent_ ? ", answers independent" : "");
-  }
-
   void draw(Random random, int64_t* tokens, int64_t* targets) const override {
     std::vector<int64_t> value_of(static_cast<std::size_t>(pairs_));
     const auto shown = shuffled_keys(random), asked = shuffled_keys(random);
@@ -41,6 +36,11 @@ class Recall final : public Task {
       const int64_t answer = independent_ ? below(random, values_) : value_of[static_cast<std::size_t>(key)];
       *targets++ = pairs_ * (values_ + 1) + answer;
     }
+  }
+
+ protected:
+  std::string sizes() const override {
+    return fmt::format("pairs {}, values {}{}", pairs_, values_, independent_ ? ", answers independent" : "");
   }
 
  private:
@@ -78,7 +78,7 @@ void fields(Fields& list, RecallSettings& data) {
   task_fields(list, data.independent, data.sequences);
 }
 
-std::shared_ptr<const Dataset> make_recall(const RecallSettings& data, uint64_t seed) {
+std::shared_ptr<const Task> make_recall(const RecallSettings& data, uint64_t seed) {
   return std::make_shared<Recall>(data, seed);
 }
 

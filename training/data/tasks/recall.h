@@ -17,7 +17,7 @@ void fields(Fields& list, RecallSettings& data);
 /// tokens ask for every key once in random order, and the answer at a query is the value that its key was shown with.
 /// T = 2 * pairs. Ids: key * values + value for pairs; pairs * values + key for queries; pairs * (values + 1) + value
 /// for answers, which occur as targets alone. Guessing costs ln(values) nats.
-std::shared_ptr<const Dataset> make_recall(const RecallSettings& data, uint64_t seed);
+std::shared_ptr<const Task> make_recall(const RecallSettings& data, uint64_t seed);
 
 void add_recall(DataSources& sources);
 

@@ -28,12 +28,6 @@ class Rule final : public Task {
 
   int64_t vocabulary() const override { return equals() + 1 + answers_; }
 
- protected:
-  std::string sizes() const override {
-    return fmt::format("classes {}, attributes {}, values {}, answers {}{}", classes_, attributes_, values_, answers_,
-                       independent_ ? ", answers independent" : "");
-  }
-
   void draw(Random random, int64_t* tokens, int64_t* targets) const override {
     const int64_t kind = below(random, classes_);
     std::vector<double> scores(static_cast<std::size_t>(answers_));
@@ -48,6 +42,12 @@ class Rule final : public Task {
     const int64_t answer =
         independent_ ? below(random, answers_) : std::max_element(scores.begin(), scores.end()) - scores.begin();
     targets[attributes_ + 1] = equals() + 1 + answer;
+  }
+
+ protected:
+  std::string sizes() const override {
+    return fmt::format("classes {}, attributes {}, values {}, answers {}{}", classes_, attributes_, values_, answers_,
+                       independent_ ? ", answers independent" : "");
   }
 
  private:
@@ -84,7 +84,7 @@ void fields(Fields& list, RuleSettings& data) {
   task_fields(list, data.independent, data.sequences);
 }
 
-std::shared_ptr<const Dataset> make_rule(const RuleSettings& data, uint64_t seed) {
+std::shared_ptr<const Task> make_rule(const RuleSettings& data, uint64_t seed) {
   return std::make_shared<Rule>(data, seed);
 }
 

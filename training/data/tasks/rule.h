@@ -19,7 +19,7 @@ void fields(Fields& list, RuleSettings& data);
 /// argmax_j sum_i T_c[i, v_i, j] is predicted; T is standard normal and belongs to the seed. T (time) = attributes + 2.
 /// Ids: c for classes; classes + i * values + v for attributes (each attribute has ids of its own, or a sum over
 /// positions couldn't tell whose value it saw); then "="; then the answers, which occur as targets alone.
-std::shared_ptr<const Dataset> make_rule(const RuleSettings& data, uint64_t seed);
+std::shared_ptr<const Task> make_rule(const RuleSettings& data, uint64_t seed);
 
 void add_rule(DataSources& sources);
 

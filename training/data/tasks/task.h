@@ -23,11 +23,13 @@ class Task : public Dataset {
   double bytes_per_token(Split) const override { return 0.0; }
   std::string hash() const override;
   std::string describe() const override;
+  /// Held-out sequences of each split.
+  int64_t sequences() const { return sequences_; }
+  /// Fills one sequence of T tokens; tokens are 0 and targets -1 before.
+  virtual void draw(Random random, int64_t* tokens, int64_t* targets) const = 0;
 
  protected:
   virtual std::string sizes() const = 0;
-  /// Fills one sequence of T tokens; targets are -1 before.
-  virtual void draw(Random random, int64_t* tokens, int64_t* targets) const = 0;
 
  private:
   void check_index(Split split, int64_t index, int64_t size) const;
