@@ -25,6 +25,8 @@ using Site = std::string;
 /// What is asked of a pass. Whoever makes one says it; nothing that runs in the pass changes it.
 struct PassInput {
   bool training = false;
+  /// Asks for the losses of layers, where the model supervises them, outside training, too.
+  bool layers = false;
   /// Asks for operations whose gradients have gradients in turn; no kernel has any.
   bool twice_differentiable = false;
   /// Products in bf16, reductions in fp32 (training.precision).
@@ -39,6 +41,8 @@ struct PassInput {
   /// What the objective multiplies every token's loss by, a float scalar on the device: where it is known beforehand,
   /// gradients of the vocabulary's logits can be formed with the losses. Undefined: only the backward pass knows.
   Tensor loss_scale = {};
+  /// What the vocabulary's logits are multiplied by: 1 / temperature.
+  double logit_scale = 1;
   /// Whether routes also leave in `densities` the share of visible choices that each of them kept.
   bool account = false;
   /// Gets what each writer adds to the residual stream, [B,T,D], and returns what is added instead: "embedding",

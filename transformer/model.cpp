@@ -26,6 +26,9 @@ void fields(Fields& list, ModelSettings& s) {
       "Per-layer supervision: in training the final norm and the head read the stream after every block, and this "
       "times the mean loss of all but the last is added. A control: layers that must predict by themselves have "
       "less to make up for each other.");
+  list.field("layer_gradients", s.layer_gradients, {"all", "own"},
+             "own: no gradient passes from a block into the one before, so that each learns from its own layer's loss "
+             "alone (greedy layers); needs layer_loss above 0.");
   nested(list, "attention", s.attention, "Attention.");
   nested(list, "moe", s.moe, "Experts, in targets moe and both.");
 }
@@ -47,6 +50,8 @@ struct Model::Block {
 Model::Model(const ModelSettings& settings, int64_t vocabulary, bool experts, const Parameters& parameters)
     : settings_(settings), vocabulary_(vocabulary) {
   const int64_t width = settings.width;
+  require(settings.layer_gradients == "all" || settings.layer_loss > 0,
+          "model.layer_gradients = \"own\" leaves all blocks but the last without a loss: set model.layer_loss");
   require(width % settings.heads == 0, "model.width = {} is not divisible by model.heads = {}", width, settings.heads);
   if (settings_.feed_forward == 0) settings_.feed_forward = 4 * width;
   if (settings_.moe.hidden == 0)
@@ -96,17 +101,23 @@ Tensor Model::run(const Tensor& tokens, const Tensor& targets, const Routes& rou
     x = next.x;
     return next.h;
   };
+  const bool supervised = settings_.layer_loss > 0 && (pass.in.training || pass.in.layers);
   std::vector<Tensor> early;  // the stream after every block but the last, where layers are supervised
   for (const auto& block : blocks_) {
+    if (settings_.layer_gradients == "own" && block != blocks_.front()) {
+      x = x.detach();
+      branch = branch.detached();
+    }
     branch = {(*block->attention)(normed(block->attention_norm), routes, pass), {}, 0, block->attention->site()};
     const Tensor h = normed(block->feed_forward_norm);
     branch = block->moe ? Branch{(*block->moe)(h, routes, pass), {}, settings_.dropout, block->site}
                         : feed_forward(h, *block->feed_forward, pass);
-    if (pass.in.training && settings_.layer_loss > 0 && block != blocks_.back())
+    if (supervised && block != blocks_.back())
       early.push_back(add_norm_composition(x, branch, final_norm_, pass).h);
   }
   if (!early.empty()) pass.out.losses["layers"] = settings_.layer_loss * layer_losses(early, targets);
-  return head_losses(normed(final_norm_), embedding_.token, targets, pass);
+  const Tensor h = normed(final_norm_);
+  return head_losses(pass.in.logit_scale == 1 ? h : h * pass.in.logit_scale, embedding_.token, targets, pass);
 }
 
 Tensor Model::layer_losses(const std::vector<Tensor>& early, const Tensor& targets) const {

@@ -112,6 +112,8 @@ void erase_allowances(Json& resolved) {
     resolved["data"].erase("order");
   if (resolved.contains("model") && resolved["model"].value("layer_loss", Json()) == 0)
     resolved["model"].erase("layer_loss");
+  if (resolved.contains("model") && resolved["model"].value("layer_gradients", Json()) == "all")
+    resolved["model"].erase("layer_gradients");
   if (!resolved.contains("routing")) return;
   const Json now = write_settings(ChoiceSettings{});
   for (Json& kind : resolved["routing"]) {

@@ -48,9 +48,11 @@ Tensor RunSubject::adaptation_loss(const TokenLosses& losses, int64_t step) cons
   const uint64_t stream = stream_key(static_cast<uint64_t>(settings_.seed), "adaptation");
   Batch batch = data_->batch(stream, step, batch_, 0);
   batch = {batch.tokens.to(run_.device()), batch.targets.to(run_.device())};
-  // Not training: no dropout.
-  Pass pass{.in = {.seed = stream, .step = at::full({}, step, batch.tokens.options())}};
-  return mean_loss_of(losses(batch, pass), batch);
+  // Not training: no dropout. What the model's layers were taught by is part of what it learns by.
+  Pass pass{.in = {.layers = true, .seed = stream, .step = at::full({}, step, batch.tokens.options())}};
+  const Tensor loss = mean_loss_of(losses(batch, pass), batch);
+  const auto layers = pass.out.losses.find("layers");
+  return layers == pass.out.losses.end() ? loss : loss + layers->second;
 }
 
 Adapted RunSubject::adapt(const Disturbance& disturbance, const Adaptation& adaptation, Examples examples) {

@@ -123,6 +123,42 @@ TEST(TransformerLosses, SupervisedLayersPredictLikeShorterModels) {
   EXPECT_TRUE(evaluation.out.losses.empty());
 }
 
+// No gradient passes from a block into the one before: a block's is that of a model that ends with it, whose early
+// layers don't move.
+TEST(TransformerLosses, LayersOfTheirOwnLearnFromTheirOwnLosses) {
+  ModelSettings settings = tiny();
+  settings.layers = 3;
+  settings.layer_loss = 0.5;
+  settings.layer_gradients = "own";
+  const Tensor text = some_tokens(), tokens = text.narrow(1, 0, 12), targets = text.narrow(1, 1, 12);
+  const auto gradients = [&](const ModelSettings& of, bool layers) {
+    const Built built("dense", soft, 1, of);
+    Pass pass{.in = {.training = true}};
+    Tensor loss = built.model.losses(tokens, targets, built.routes, pass).mean();
+    if (layers) loss = loss + pass.out.losses.at("layers");
+    loss.backward();
+    std::map<std::string, Tensor> out;
+    for (const Stored& stored : built.parameters.stored()) out[stored.name] = stored.leaf.grad().clone();
+    return out;
+  };
+  const auto own = gradients(settings, true);
+  for (int64_t layers = 1; layers <= 3; ++layers) {
+    ModelSettings ending = tiny();
+    ending.layers = layers;
+    const std::string block = fmt::format("blocks.{}.", layers - 1);
+    int compared = 0;
+    for (const auto& [name, gradient] : gradients(ending, false)) {
+      if (!name.starts_with(block)) continue;
+      ++compared;
+      const double weight = layers == 3 ? 1 : 0.5 / 2;
+      EXPECT_LT((own.at(name) - weight * gradient).abs().max().item<double>(), 1e-6) << name;
+    }
+    EXPECT_GT(compared, 5);
+  }
+  settings.layer_loss = 0;
+  EXPECT_THROW(Built("dense", soft, 1, settings), UserError);  // most blocks would have no loss
+}
+
 TEST(TransformerDropout, IsOneStreamForAllArms) {
   ModelSettings settings = tiny();
   settings.dropout = 0.3;

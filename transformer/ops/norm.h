@@ -15,6 +15,11 @@ struct Branch {
   Tensor bias = {};  // [D] or undefined
   double dropout = 0;
   Site site = {};  // names the dropout's stream, and the writer
+
+  /// The same, without a gradient path to what made it.
+  Branch detached() const {
+    return {y.defined() ? y.detach() : y, bias.defined() ? bias.detach() : bias, dropout, site};
+  }
 };
 
 /// A layer norm's gamma and beta, [D].
