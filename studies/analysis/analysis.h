@@ -36,6 +36,9 @@ struct ContrastResult {
   /// fraction R = 1 - gap / swap cost.
   Paired swap_cost;
   Ratio absorbed;
+  /// The same of a swap whose logits are divided by the temperature that suits it best.
+  Paired calibrated_cost;
+  Ratio calibrated;
   /// Lock-in: the control's own swap cost, another draw in place of its own. Content cost: the treatment's minus it, by
   /// seed. R_net = 1 - gap / content cost. All of these, and S, exist only where `twin`.
   Paired lock_in, content_cost;

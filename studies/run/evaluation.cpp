@@ -3,6 +3,8 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <boost/math/tools/minima.hpp>
+#include <cmath>
 #include <set>
 
 #include "core/error.h"
@@ -12,19 +14,26 @@
 namespace absorb {
 namespace {
 
-constexpr int64_t observed_batches = 4;  // passes that moments, health and mass are taken from
+constexpr int64_t observed_batches = 4;  // passes that moments, health, mass and temperatures are taken from
+constexpr int64_t calibrated_draws = 2;  // of a swap: fitting a temperature takes a dozen evaluations
+constexpr int temperature_bits = 8;      // of the logarithm's precision
 
 EvaluationRequest request_for(const LiveRun& run) {
   const TrainingSettings& training = run.settings().training;
   return {Split::valid, training.batch / training.accumulate, 0, static_cast<uint64_t>(run.settings().seed)};
 }
 
+// The same, for the first passes over valid text.
+EvaluationRequest short_request_for(const LiveRun& run, const Dataset& data) {
+  EvaluationRequest request = request_for(run);
+  request.max_tokens = observed_batches * request.batch * data.context();
+  return request;
+}
+
 // The first passes over valid text under `routes`, shown to `observe`.
 void look(const LiveRun& run, const Dataset& data, Routes routes, Observer observe) {
   routes.observe = std::move(observe);
-  EvaluationRequest request = request_for(run);
-  request.max_tokens = observed_batches * request.batch * data.context();
-  absorb::observe(run.losses(routes), data, request, run.device());
+  absorb::observe(run.losses(routes), data, short_request_for(run, data), run.device());
 }
 
 RoutingSettings settings_at(const LiveRun& run, const RoutingTask& task) {
@@ -33,6 +42,14 @@ RoutingSettings settings_at(const LiveRun& run, const RoutingTask& task) {
 
 double loss_of(const LiveRun& run, const Dataset& data, const Routes& routes) {
   return evaluate(run.losses(routes), data, request_for(run), run.device()).loss;
+}
+
+TokenLosses scaled(TokenLosses inner, double scale) {
+  return [inner = std::move(inner), scale](const Batch& batch, Pass& pass) {
+    PassInput input = pass.in;
+    input.logit_scale = scale;
+    return with_input(pass, std::move(input), [&](Pass& informed) { return inner(batch, informed); });
+  };
 }
 
 // The run's own routes with `random`'s at the sites of one kind.
@@ -50,9 +67,11 @@ void deploy_swaps(const LiveRun& run, const Dataset& data, DeploymentResults& re
   const int64_t draws = std::max(target.attention ? run.settings().attention.swap_draws : 0,
                                  target.moe ? run.settings().moe.swap_draws : 0);
   std::map<std::string, std::vector<double>> losses;
+  std::vector<double> taken;  // of the cost, by a temperature
   for (int64_t draw = 0; draw < draws; ++draw) {
     const Routes random = matched_random(run, data, sites, static_cast<uint64_t>(draw)).routes;
     losses["swap"].push_back(loss_of(run, data, random));
+    if (draw < calibrated_draws) taken.push_back(losses["swap"].back() - calibrated_loss(run, data, random));
     if (run.settings().target != "both") continue;
     losses["swap_attention"].push_back(loss_of(run, data, swapped_at(run, random, true)));
     losses["swap_moe"].push_back(loss_of(run, data, swapped_at(run, random, false)));
@@ -62,6 +81,7 @@ void deploy_swaps(const LiveRun& run, const Dataset& data, DeploymentResults& re
     results.losses[swap] = summary.mean;
     results.swap_sd[swap] = summary.sd;
   }
+  if (!taken.empty()) results.losses["swap_calibrated"] = results.losses["swap"] - summarize(taken).mean;
 }
 
 void deploy_dense(const LiveRun& run, const Dataset& data, int64_t top_k, DeploymentResults& results) {
@@ -139,6 +159,18 @@ RandomRoutes matched_random(const LiveRun& run, const Dataset& data, const std::
           at.at(site)->matched_to(sums.moments(), to.at(site)).weighed_as(*run.routes().at.at(site)));
   }
   return {drawn, routes};
+}
+
+double calibrated_loss(const LiveRun& run, const Dataset& data, const Routes& routes) {
+  const TokenLosses losses = run.losses(routes);
+  const EvaluationRequest few = short_request_for(run, data);
+  const auto loss_at = [&](double log_scale) {
+    return evaluate(scaled(losses, std::exp(log_scale)), data, few, run.device()).loss;
+  };
+  // The loss is convex in the scale: one minimum.
+  const auto [log_scale, least] =
+      boost::math::tools::brent_find_minima(loss_at, std::log(1.0 / 64), std::log(2.0), temperature_bits);
+  return evaluate(scaled(losses, std::exp(log_scale)), data, request_for(run), run.device()).loss;
 }
 
 Routes attention_routes(const LiveRun& run, const std::string& router, const Json& selection) {

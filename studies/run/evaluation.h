@@ -27,6 +27,10 @@ struct RandomRoutes {
 /// scores (science.md section 3: matched random).
 RandomRoutes matched_random(const LiveRun& run, const Dataset& data, const std::vector<Site>& sites, uint64_t draw);
 
+/// Loss over valid text under `routes` once all logits are divided by one temperature, that with the smallest loss over
+/// the first passes: what is left of a swap's cost when the swapped model is no surer of itself than it should be.
+double calibrated_loss(const LiveRun& run, const Dataset& data, const Routes& routes);
+
 /// The run's routes, with `router` and the table `selection` at every attention site: "own" + top_k is the oracle,
 /// "redrawn" + top_k random keys, "own" + always dense attention under an observer.
 Routes attention_routes(const LiveRun& run, const std::string& router, const Json& selection);

@@ -26,11 +26,25 @@ constexpr const char* why_untreated =
 
 constexpr const char* no_twin = "the control isn't the treatment's random twin";
 
+/// Both numbers of the seeds that have the first.
+std::pair<std::vector<double>, std::vector<double>> where_there(const std::vector<double>& first,
+                                                                const std::vector<double>& other) {
+  std::pair<std::vector<double>, std::vector<double>> out;
+  for (std::size_t i = 0; i < first.size(); ++i)
+    if (std::isfinite(first[i])) {
+      out.first.push_back(first[i]);
+      out.second.push_back(other[i]);
+    }
+  return out;
+}
+
 /// Swap costs of both arms, R and R_net; over the seeds for which they were evaluated.
 void add_costs(ContrastResult& result, const Pairs& pairs) {
   const auto cost_of = [](const RunRecord& run) { return deployment_cost(run, "swap"); };
   result.swap_costs = values_of(pairs.treatment, cost_of);
   result.lock_ins = values_of(pairs.control, cost_of);
+  const std::vector<double> calibrated =
+      values_of(pairs.treatment, [](const RunRecord& run) { return deployment_cost(run, "swap_calibrated"); });
   std::vector<double> gap, cost, net_gap, lock_in, content;
   for (size_t i = 0; i < result.swap_costs.size(); ++i) {
     if (std::isnan(result.swap_costs[i])) continue;
@@ -44,7 +58,11 @@ void add_costs(ContrastResult& result, const Pairs& pairs) {
   result.swap_cost = paired(cost);
   result.lock_in = paired(lock_in);
   result.content_cost = paired(content);
-  result.absorbed = result.net = {nan, std::nullopt, result.twin ? "no swap was evaluated" : no_twin};
+  const auto [calibrated_there, gap_there] = where_there(calibrated, result.differences);
+  result.calibrated_cost = paired(calibrated_there);
+  result.absorbed = result.net = result.calibrated = {nan, std::nullopt,
+                                                      result.twin ? "no swap was evaluated" : no_twin};
+  if (result.twin && !gap_there.empty()) result.calibrated = absorbed_fraction(gap_there, calibrated_there);
   if (result.twin && !cost.empty()) result.absorbed = absorbed_fraction(gap, cost);
   if (!content.empty()) result.net = absorbed_fraction(net_gap, content);
 }
@@ -72,18 +90,6 @@ std::vector<double> beside_control(const Pairs& pairs, const RunGroup* third) {
     const bool there = third != nullptr && found != third->done.end() && std::isfinite((*found)->val_loss);
     out.push_back(there ? (*found)->val_loss - control->val_loss : nan);
   }
-  return out;
-}
-
-/// Both numbers of the seeds that have the first.
-std::pair<std::vector<double>, std::vector<double>> where_there(const std::vector<double>& first,
-                                                                const std::vector<double>& other) {
-  std::pair<std::vector<double>, std::vector<double>> out;
-  for (std::size_t i = 0; i < first.size(); ++i)
-    if (std::isfinite(first[i])) {
-      out.first.push_back(first[i]);
-      out.second.push_back(other[i]);
-    }
   return out;
 }
 
@@ -144,17 +150,17 @@ void add_absorption(ContrastResult& result, const Pairs& pairs, const ThirdArms&
   result.swapped_below_chance = swapped_below_chance(pairs);
   result.untreated =
       std::ranges::any_of(pairs.treatment, [](const RunRecord* run) { return never_had_gradient(*run); });
-  if (result.untreated) result.absorbed = result.net = result.share = result.index = {nan, std::nullopt, why_untreated};
+  if (result.untreated) result.absorbed = result.net = result.calibrated = result.share = result.index = {nan, std::nullopt, why_untreated};
 }
 
 void without_absorption(ContrastResult& result) {
-  result.absorbed = result.net = result.share =
+  result.absorbed = result.net = result.calibrated = result.share =
       result.index = {nan, std::nullopt, "the losses are those of a deployment"};
   result.swap_costs.assign(result.differences.size(), nan);
   result.lock_ins.assign(result.differences.size(), nan);
   result.stable_by_seed.assign(result.differences.size(), nan);
   result.reference_by_seed.assign(result.differences.size(), nan);
-  result.swap_cost = result.lock_in = result.content_cost = result.stable = paired({});
+  result.swap_cost = result.calibrated_cost = result.lock_in = result.content_cost = result.stable = paired({});
 }
 
 }  // namespace absorb

@@ -29,7 +29,8 @@ struct ResultRecord {
   int64_t val_tokens = 0;
   /// Of the best guess that reads nothing, over the valid text; NaN in runs of before it was written.
   double chance = std::numeric_limits<double>::quiet_NaN();
-  /// Valid loss by deployment: "native"; routed arms "swap" (all routers replaced by matched random draws), in target
+  /// Valid loss by deployment: "native"; routed arms "swap" (all routers replaced by matched random draws),
+  /// "swap_calibrated" (its logits at the best temperature, of which the first draws tell what it saves), in target
   /// both also "swap_attention" and "swap_moe"; the dense arm "oracle_top_k" and "random_top_k".
   std::map<std::string, double> evaluations;
   std::map<std::string, double> swap_sd;    // by swap: over its draws (routing.swap_draws), nested in this run

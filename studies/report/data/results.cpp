@@ -40,6 +40,12 @@ void add_absorption(Json& out, const ContrastResult& row) {
                       {"sd", value(row.swap_cost.sd)},
                       {"ci95", value(row.swap_cost.ci95)}};
   out["absorbed_fraction"] = of_fraction(row.absorbed);
+  if (row.calibrated_cost.n > 0) {
+    out["swap_cost_calibrated"] = {{"n", row.calibrated_cost.n},
+                                   {"mean_nats", value(row.calibrated_cost.mean)},
+                                   {"ci95", value(row.calibrated_cost.ci95)}};
+    out["absorbed_fraction_calibrated"] = of_fraction(row.calibrated);
+  }
   out["random_twin"] = row.twin;
   out["lock_in"] = {{"n", row.lock_in.n}, {"mean_nats", value(row.lock_in.mean)}, {"ci95", value(row.lock_in.ci95)}};
   out["content_cost"] = {

@@ -49,18 +49,20 @@ std::string test_table(const std::vector<ContrastResult>& contrasts) {
 std::string fraction_table(const std::vector<ContrastResult>& contrasts) {
   Table table(
       "Absorbed fraction: R = 1 - gap / swap cost. The swap cost, in nats per token, is what the treatment's weights "
-      "lose under a matched random router (mean of several draws); its interval is 95 % t over seeds. Lock-in is the "
-      "same "
-      "of the control, content cost the difference, and R_net = 1 - gap / content cost. Intervals of R and R_net are "
+      "lose under a matched random router (mean of several draws); its interval is 95 % t over seeds. At the best "
+      "temperature: with the swapped model's logits divided by one number, so that confident wrong answers don't count. "
+      "Lock-in is the cost of the control, content cost the difference, and R_net = 1 - gap / content cost. Intervals of R and R_net are "
       "Fieller's; both are undefined unless the interval of the denominator lies above 0, and exist only where the "
       "control is the treatment's random twin.");
   table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("Gap");
-  table.column("Swap cost").column("95 %").column("R [95 %]", words).column("Lock-in").column("Content cost");
+  table.column("Swap cost").column("95 %").column("R [95 %]", words);
+  table.column("At the best temperature").column("R [95 %]", words).column("Lock-in").column("Content cost");
   table.column("95 %").column("R_net [95 %]", words).column("Note", words);
   for (const ContrastResult& row : contrasts)
     table.row({row.name, row.target, cell_label(row.cell), std::to_string(row.swap_cost.n),
                signed_number(row.paired.mean), number(row.swap_cost.mean), bracketed(row.swap_cost.ci95),
-               fraction(row.absorbed), number(row.lock_in.mean), signed_number(row.content_cost.mean),
+               fraction(row.absorbed), number(row.calibrated_cost.mean), fraction(row.calibrated),
+               number(row.lock_in.mean), signed_number(row.content_cost.mean),
                bracketed(row.content_cost.ci95), fraction(row.net),
                row.absorbed.why_undefined.empty() && row.swapped_below_chance
                    ? "swapped, it is worse than a guess that reads nothing"

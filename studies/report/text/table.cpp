@@ -90,6 +90,10 @@ std::string absorption(const Block& block) {
           "R ({}): swapped, the treatment is worse than a guess that reads nothing; the swap cost measures confident "
           "wrong answers.",
           with_cell(row->target, row->cell)));
+    if (row->absorbed.why_undefined.empty() && row->calibrated_cost.n > 0)
+      notes += paragraph(fmt::format("R ({}) with swaps at their best temperature: {}, of a cost of {} nats.",
+                                     with_cell(row->target, row->cell), fraction(row->calibrated, 2),
+                                     number(row->calibrated_cost.mean)));
     if (!row->always.empty())
       notes += paragraph(fmt::format(
           "A ({}) = {}: 1 - gap / (loss({}) - loss({})){}", with_cell(row->target, row->cell), fraction(row->index, 2),
