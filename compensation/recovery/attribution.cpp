@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 #include <set>
-#include <string_view>
+#include <span>
 #include <tuple>
 
 #include "core/error.h"
@@ -72,6 +72,23 @@ struct SeedPair {
   Side attention, moe;
 };
 
+/// One side's means over its layers, and those of random partitions into parts of the same sizes, if there were any.
+struct Means {
+  MeanParts parts;
+  std::optional<MeanParts> matched;
+};
+
+Means means_over_layers(std::span<const CapacityResult* const> layers) {
+  std::vector<const CrossLayerShare*> shares, matched;
+  for (const CapacityResult* layer : layers) {
+    shares.push_back(&layer->shares.back());
+    if (!layer->size_matched.empty()) matched.push_back(&layer->size_matched.back());
+  }
+  Means means{mean_over_layers(shares), std::nullopt};
+  if (matched.size() == shares.size()) means.matched = mean_over_layers(matched);
+  return means;
+}
+
 /// Collects the seeds of one comparison and what had to be left out of it.
 class Comparison {
  public:
@@ -82,10 +99,10 @@ class Comparison {
     for (const Side& side : {pair.attention, pair.moe})
       for (const RecoveryResult& result : side.run->results)
         if (result.router.part == side.kind) layers.insert(result.router.layer);
-    std::vector<const CrossLayerShare*> attention, moe;
+    std::vector<const CapacityResult*> attention, moe;
     for (int64_t layer : layers) {
       // Both are looked at, so that each of two faults is named.
-      const CrossLayerShare *first = share_in(pair.attention, layer), *second = share_in(pair.moe, layer);
+      const CapacityResult *first = usable_in(pair.attention, layer), *second = usable_in(pair.moe, layer);
       if (first == nullptr || second == nullptr) continue;
       attention.push_back(first);
       moe.push_back(second);
@@ -95,19 +112,19 @@ class Comparison {
       return;
     }
     seeds.push_back(pair.attention.run->seed);
-    parts_attention.push_back(mean_over_layers(attention));
-    parts_moe.push_back(mean_over_layers(moe));
+    means_attention.push_back(means_over_layers(attention));
+    means_moe.push_back(means_over_layers(moe));
   }
 
   std::vector<int64_t> seeds;
-  std::vector<MeanParts> parts_attention, parts_moe;
+  std::vector<Means> means_attention, means_moe;
   std::vector<std::string> left_out;
 
  private:
-  const CrossLayerShare* share_in(const Side& side, int64_t layer) {
+  const CapacityResult* usable_in(const Side& side, int64_t layer) {
     const RecoveryResult* result = router_in(side, layer);
     const std::string why = result == nullptr ? "it was not measured" : unusable(*result, headline_);
-    if (why.empty()) return &result->capacities.front().shares.back();
+    if (why.empty()) return &result->capacities.front();
     left_out.push_back(fmt::format("{} seed {}, {}: {}", side.run->target, side.run->seed,
                                    to_string(Component{layer, side.kind, 0}), why));
     return nullptr;
@@ -115,6 +132,7 @@ class Comparison {
   Headline headline_;
 };
 
+/// `value`: an optional number of Means; a seed counts where both sides have it.
 template <class Quantity>
 AttributionRow row_of(const Comparison& comparison, const std::string& between, const char* quantity, const char* unit,
                       Quantity value) {
@@ -122,13 +140,12 @@ AttributionRow row_of(const Comparison& comparison, const std::string& between, 
   row.between = between;
   row.quantity = quantity;
   row.unit = unit;
-  const bool is_share = std::string_view(quantity) == "share";
   for (std::size_t i = 0; i < comparison.seeds.size(); ++i) {
-    const MeanParts &attention = comparison.parts_attention[i], &moe = comparison.parts_moe[i];
-    if (is_share && !(attention.share && moe.share)) continue;
+    const std::optional<double> attention = value(comparison.means_attention[i]), moe = value(comparison.means_moe[i]);
+    if (!attention || !moe) continue;
     row.seeds.push_back(comparison.seeds[i]);
-    row.attention.push_back(value(attention));
-    row.moe.push_back(value(moe));
+    row.attention.push_back(*attention);
+    row.moe.push_back(*moe);
   }
   const Paired test = paired(differences(row.attention, row.moe));
   row.mean = test.mean;
@@ -161,11 +178,16 @@ Attribution attribution_of(Comparison comparison, const std::string& between, co
   const auto add = [&](const char* quantity, const char* unit, auto value) {
     result.rows.push_back(row_of(comparison, between, quantity, unit, value));
   };
-  add("cross", "nats", [](const MeanParts& parts) { return parts.cross; });
-  add("module", "nats", [](const MeanParts& parts) { return parts.module; });
-  add("rest", "nats", [](const MeanParts& parts) { return parts.rest; });
-  add("all", "nats", [](const MeanParts& parts) { return parts.all; });
-  add("share", "fraction", [](const MeanParts& parts) { return parts.share.value_or(0); });
+  add("cross", "nats", [](const Means& means) { return std::optional(means.parts.cross); });
+  add("module", "nats", [](const Means& means) { return std::optional(means.parts.module); });
+  add("rest", "nats", [](const Means& means) { return std::optional(means.parts.rest); });
+  add("all", "nats", [](const Means& means) { return std::optional(means.parts.all); });
+  add("share", "fraction", [](const Means& means) { return means.parts.share; });
+  add("excess", "fraction", [](const Means& means) -> std::optional<double> {
+    if (!means.parts.share || !means.matched || !means.matched->share) return std::nullopt;
+    return *means.parts.share - *means.matched->share;
+  });
+  if (result.rows.back().seeds.empty()) result.rows.pop_back();  // no random partition was measured
   result.verdict = verdict_on(result.rows.front());
   result.deciding_seeds = seeds_that_decide(result.rows.front());
   result.left_out = std::move(comparison.left_out);

@@ -23,7 +23,8 @@ struct RunRecoveries {
 /// One row: attention - experts in one quantity.
 struct AttributionRow {
   std::string between;   // "attention - moe" (twins), "within both"
-  std::string quantity;  // "cross", "module", "rest", "all" (nats per token), "share" (cross / all)
+  std::string quantity;  // "cross", "module", "rest", "all" (nats per token), "share" (cross / all),
+                         // "excess" (share less that of random partitions of the same sizes)
   std::string unit;      // "nats" or "fraction"
   std::vector<int64_t> seeds;
   /// By seed: the mean over the layers of that kind of router. Of share: the ratio of the means of cross and all, since

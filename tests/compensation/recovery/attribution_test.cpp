@@ -119,6 +119,33 @@ TEST(CompensationAttribution, PartsAddUpAndShareIsTheRatioOfMeans) {
   EXPECT_EQ(row(all[0], "cross").unit, "nats");
 }
 
+// Shares 0.5 and 0.25 where parts of these sizes would have 0.3 and 0.2 by chance, over two layers of attention.
+TEST(CompensationAttribution, ExcessIsTheShareAboveThatOfItsSize) {
+  std::vector<RunRecoveries> runs{attention(3, {{0.002, 0.002, 0.004}, {0.004, 0.004, 0.008}}),
+                                  moe(3, {{0.003, 0.003, 0.002}, {0.003, 0.003, 0.002}})};
+  const auto has_excess = [&] {
+    for (const AttributionRow& each : attribute(runs).at(0).rows)
+      if (each.quantity == "excess") return true;
+    return false;
+  };
+  EXPECT_FALSE(has_excess());  // no partition was drawn
+  const auto match = [](RecoveryResult& of, Nats nats) {
+    const double all = nats.module + nats.rest + nats.cross;
+    const CrossLayerShare decoy{measured(9), measured(3), measured(3), measured(3), 1.0 / 3, ""};
+    of.capacities[0].size_matched = {decoy,
+                                     {measured(all), measured(nats.module), measured(nats.rest), measured(nats.cross),
+                                      nats.cross / all, ""}};
+  };
+  for (RecoveryResult& each : runs[0].results) match(each, {0.004, 0.003, 0.003});
+  match(runs[1].results[0], {0.004, 0.004, 0.002});
+  EXPECT_FALSE(has_excess());  // of one layer alone
+  match(runs[1].results[1], {0.004, 0.004, 0.002});
+  const AttributionRow excess = row(attribute(runs).at(0), "excess");
+  EXPECT_NEAR(excess.attention.at(0), 0.5 - 0.3, 1e-12);
+  EXPECT_NEAR(excess.moe.at(0), 0.25 - 0.2, 1e-12);
+  EXPECT_EQ(excess.unit, "fraction");
+}
+
 TEST(CompensationAttribution, WithinBothComparesRoutersOfOneRun) {
   std::vector<RunRecoveries> runs;
   for (int64_t seed = 1; seed <= 5; ++seed) {
