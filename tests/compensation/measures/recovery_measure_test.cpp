@@ -155,7 +155,8 @@ TEST(CompensationRecoveryShare, AfterNoStepsNothingIsRecovered) {
     EXPECT_NE(capacity.shares.at(0).undefined.find("within its noise"), std::string::npos);
     EXPECT_GT(capacity.shares.at(1).all.value, 0.0);
   }
-  for (const Recovery& one : recovery_of_layer(subject, settings_of({0}, {12}), 1).capacities.at(0).groups) {
+  const RecoveryResult none = recovery_of_layer(subject, settings_of({0}, {12}), 1);
+  for (const Recovery& one : none.capacities.at(0).groups) {
     EXPECT_EQ(one.measured.value, 0.0) << one.group.name;
     EXPECT_EQ(one.measured.standard_error, 0.0) << one.group.name;
   }

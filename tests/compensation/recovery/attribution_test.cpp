@@ -124,7 +124,8 @@ TEST(CompensationAttribution, ExcessIsTheShareAboveThatOfItsSize) {
   std::vector<RunRecoveries> runs{attention(3, {{0.002, 0.002, 0.004}, {0.004, 0.004, 0.008}}),
                                   moe(3, {{0.003, 0.003, 0.002}, {0.003, 0.003, 0.002}})};
   const auto has_excess = [&] {
-    for (const AttributionRow& each : attribute(runs).at(0).rows)
+    const std::vector<Attribution> all = attribute(runs);
+    for (const AttributionRow& each : all.at(0).rows)
       if (each.quantity == "excess") return true;
     return false;
   };

@@ -73,15 +73,18 @@ routing.moe.selection = { type = "top_k", k = 2 }
     EXPECT_EQ(deployed(name, "transplant_open").at("open"), native);
     EXPECT_NE(deployed(name, "transplant.random").at("closed"), native);
     EXPECT_NE(deployed(name, "early").at("closed"), native);
-    for (const auto& [kind, oracle] : deployed(name, "own").at("agreement").items()) {
+    const Json own = deployed(name, "own").at("agreement");
+    for (const auto& [kind, oracle] : own.items()) {
       EXPECT_NEAR(oracle.at("f1"), 1, 1e-12) << kind;
       EXPECT_NEAR(oracle.at("retained_mass"), oracle.at("oracle_mass"), 1e-9) << kind;
     }
-    for (const char* key : {"hard", "drawn"})
-      for (const auto& [kind, other] : deployed(name, key).at("agreement").items()) {
+    for (const char* key : {"hard", "drawn"}) {
+      const Json agreement = deployed(name, key).at("agreement");
+      for (const auto& [kind, other] : agreement.items()) {
         EXPECT_LT(other.at("f1"), 1) << kind;
         EXPECT_LT(other.at("retained_mass"), other.at("oracle_mass")) << kind << ' ' << key;
       }
+    }
   }
   EXPECT_TRUE(deployed("learned.moe", "own").contains("gain_correlation"));
 }
