@@ -31,7 +31,7 @@ endfunction()
 # precompiled header: what LibTorch leaves in it takes every source 2.5 s, used or not.
 function(absorb_sees_torch file out)
   get_property(known GLOBAL PROPERTY "absorb_sees_torch_${file}")
-  if(known STREQUAL "")
+  if("${known}" STREQUAL "")  # quoted: a property that isn't set leaves no variable
     set(known no)
     set_property(GLOBAL PROPERTY "absorb_sees_torch_${file}" no)
     file(STRINGS "${CMAKE_SOURCE_DIR}/${file}" lines REGEX "^#include [\"<]")
@@ -51,6 +51,11 @@ function(absorb_sees_torch file out)
   endif()
   set(${out} ${known} PARENT_SCOPE)
 endfunction()
+
+absorb_sees_torch("tensors/pass.h" absorb_seen)
+if(NOT absorb_seen)
+  message(FATAL_ERROR "no source would use the precompiled header: tensors/pass.h includes LibTorch and isn't seen to")
+endif()
 
 # For sources of a target of this folder of the build.
 function(absorb_leave_precompiled_to_torch)
