@@ -29,10 +29,18 @@ std::string why_no_ratio(std::span<const double> numerator, std::span<const doub
   return fmt::format("{} is within its noise: 95 % interval {:.4f} to {:.4f} nats", what, below->low, below->high);
 }
 
-std::vector<double> sum(std::span<const double> a, std::span<const double> b) {
+std::vector<double> sum(std::span<const double> a, std::span<const double> b, double sign = 1) {
   std::vector<double> both(a.begin(), a.end());
-  for (size_t i = 0; i < both.size(); ++i) both[i] += b[i];
+  for (size_t i = 0; i < both.size(); ++i) both[i] += sign * b[i];
   return both;
+}
+
+// The delta method: one number per seed whose mean is the ratio of the means, and whose spread is its to first order.
+std::vector<double> ratio_by_seed(std::span<const double> numerator, std::span<const double> denominator) {
+  const double mean = summarize(denominator).mean, ratio = summarize(numerator).mean / mean;
+  std::vector<double> by_seed(numerator.size());
+  for (size_t i = 0; i < by_seed.size(); ++i) by_seed[i] = ratio + (numerator[i] - ratio * denominator[i]) / mean;
+  return by_seed;
 }
 
 }  // namespace
@@ -68,13 +76,8 @@ Ratio absorbed_share(std::span<const double> stable, std::span<const double> con
 }
 
 std::vector<double> absorbed_share_by_seed(std::span<const double> stable, std::span<const double> content) {
-  const Ratio ratio = absorbed_share(stable, content);
-  if (!ratio.why_undefined.empty()) return {};
-  const std::vector<double> both = sum(stable, content);
-  const double mean = summarize(both).mean;
-  std::vector<double> by_seed(stable.size());
-  for (size_t i = 0; i < stable.size(); ++i) by_seed[i] = ratio.value + (stable[i] - ratio.value * both[i]) / mean;
-  return by_seed;
+  if (!absorbed_share(stable, content).why_undefined.empty()) return {};
+  return ratio_by_seed(stable, sum(stable, content));
 }
 
 Ratio absorbed_fraction(std::span<const double> gap, std::span<const double> swap_cost) {
@@ -88,12 +91,8 @@ Ratio absorbed_fraction(std::span<const double> gap, std::span<const double> swa
 }
 
 std::vector<double> absorbed_fraction_by_seed(std::span<const double> gap, std::span<const double> swap_cost) {
-  const Ratio ratio = absorbed_fraction(gap, swap_cost);
-  if (!ratio.why_undefined.empty()) return {};
-  const double cost = summarize(swap_cost).mean;
-  std::vector<double> by_seed(gap.size());
-  for (size_t i = 0; i < gap.size(); ++i) by_seed[i] = ratio.value - (gap[i] - (1 - ratio.value) * swap_cost[i]) / cost;
-  return by_seed;
+  if (!absorbed_fraction(gap, swap_cost).why_undefined.empty()) return {};
+  return ratio_by_seed(sum(swap_cost, gap, -1), swap_cost);
 }
 
 }  // namespace absorb

@@ -104,7 +104,7 @@ Tensor Model::run(const Tensor& tokens, const Tensor& targets, const Routes& rou
   const bool supervised = settings_.layer_loss > 0 && (pass.in.training || pass.in.layers);
   std::vector<Tensor> early;  // the stream after every block but the last, where layers are supervised
   for (const auto& block : blocks_) {
-    if (settings_.layer_gradients == "own" && block != blocks_.front()) {
+    if (settings_.layer_gradients != "all" && block != blocks_.front()) {
       x = x.detach();
       branch = branch.detached();
     }

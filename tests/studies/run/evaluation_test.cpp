@@ -73,5 +73,23 @@ TEST(StudyEvaluation, ChanceIsTheEntropyOfTheTargets) {
   EXPECT_NEAR(found.chance, std::log(4.0), 5 * 3.0 / (2 * 1024));  // deficit: about (4 - 1) / 2n
 }
 
+// Four times the final norm's output is four times every logit, which one temperature undoes: of a model that is much
+// too sure of itself nothing but that is left out.
+TEST(StudyEvaluation, OneTemperatureUndoesScaledLogits) {
+  const RunSettings settings = settings_of("attention");
+  const auto data = make_dataset(settings.data, settings.model.context, 1);
+  const LiveRun run(settings, data->vocabulary(), at::kCPU);
+  const auto loss = [&] { return evaluate(run.losses(), *data, {Split::valid, 16, 0, 1}, at::kCPU).loss; };
+  const double plain = loss(), calibrated = calibrated_loss(run, *data, run.routes());
+  EXPECT_LE(calibrated, plain + 1e-6);
+  at::NoGradGuard no_grad;
+  for (const Stored& stored : run.parameters().stored())
+    if (stored.name.starts_with("final_norm")) stored.leaf.mul_(4);
+  EXPECT_GT(loss(), plain + 0.1);
+  EXPECT_NEAR(calibrated_loss(run, *data, run.routes()), calibrated, 1e-4);
+  const DeploymentResults results = deploy(run, *data, 4);
+  EXPECT_LT(results.losses.at("swap_calibrated"), results.losses.at("swap") - 0.1);
+}
+
 }  // namespace
 }  // namespace absorb
