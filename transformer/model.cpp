@@ -112,8 +112,7 @@ Tensor Model::run(const Tensor& tokens, const Tensor& targets, const Routes& rou
     const Tensor h = normed(block->feed_forward_norm);
     branch = block->moe ? Branch{(*block->moe)(h, routes, pass), {}, settings_.dropout, block->site}
                         : feed_forward(h, *block->feed_forward, pass);
-    if (supervised && block != blocks_.back())
-      early.push_back(add_norm_composition(x, branch, final_norm_, pass).h);
+    if (supervised && block != blocks_.back()) early.push_back(add_norm_composition(x, branch, final_norm_, pass).h);
   }
   if (!early.empty()) pass.out.losses["layers"] = settings_.layer_loss * layer_losses(early, targets);
   const Tensor h = normed(final_norm_);

@@ -15,7 +15,7 @@ struct ModelSettings {
   double dropout = 0;
   double init_std = 0.02;
   std::string activation = "gelu";
-  double layer_loss = 0;  // what the layers' own losses weigh in training (per-layer supervision)
+  double layer_loss = 0;                // what the layers' own losses weigh in training (per-layer supervision)
   std::string layer_gradients = "all";  // "own": none passes from a block into the one before
   AttentionSettings attention;
   MoeSettings moe;

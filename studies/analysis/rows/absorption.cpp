@@ -60,8 +60,8 @@ void add_costs(ContrastResult& result, const Pairs& pairs) {
   result.content_cost = paired(content);
   const auto [calibrated_there, gap_there] = where_there(calibrated, result.differences);
   result.calibrated_cost = paired(calibrated_there);
-  result.absorbed = result.net = result.calibrated = {nan, std::nullopt,
-                                                      result.twin ? "no swap was evaluated" : no_twin};
+  result.absorbed = result.net =
+      result.calibrated = {nan, std::nullopt, result.twin ? "no swap was evaluated" : no_twin};
   if (result.twin && !gap_there.empty()) result.calibrated = absorbed_fraction(gap_there, calibrated_there);
   if (result.twin && !cost.empty()) result.absorbed = absorbed_fraction(gap, cost);
   if (!content.empty()) result.net = absorbed_fraction(net_gap, content);
@@ -150,7 +150,8 @@ void add_absorption(ContrastResult& result, const Pairs& pairs, const ThirdArms&
   result.swapped_below_chance = swapped_below_chance(pairs);
   result.untreated =
       std::ranges::any_of(pairs.treatment, [](const RunRecord* run) { return never_had_gradient(*run); });
-  if (result.untreated) result.absorbed = result.net = result.calibrated = result.share = result.index = {nan, std::nullopt, why_untreated};
+  if (result.untreated)
+    result.absorbed = result.net = result.calibrated = result.share = result.index = {nan, std::nullopt, why_untreated};
 }
 
 void without_absorption(ContrastResult& result) {

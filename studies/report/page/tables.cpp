@@ -50,8 +50,10 @@ std::string fraction_table(const std::vector<ContrastResult>& contrasts) {
   Table table(
       "Absorbed fraction: R = 1 - gap / swap cost. The swap cost, in nats per token, is what the treatment's weights "
       "lose under a matched random router (mean of several draws); its interval is 95 % t over seeds. At the best "
-      "temperature: with the swapped model's logits divided by one number, so that confident wrong answers don't count. "
-      "Lock-in is the cost of the control, content cost the difference, and R_net = 1 - gap / content cost. Intervals of R and R_net are "
+      "temperature: with the swapped model's logits divided by one number, so that confident wrong answers don't "
+      "count. "
+      "Lock-in is the cost of the control, content cost the difference, and R_net = 1 - gap / content cost. Intervals "
+      "of R and R_net are "
       "Fieller's; both are undefined unless the interval of the denominator lies above 0, and exist only where the "
       "control is the treatment's random twin.");
   table.column("Contrast", words).column("Target", words).column("Cell", words).column("n").column("Gap");
@@ -62,8 +64,8 @@ std::string fraction_table(const std::vector<ContrastResult>& contrasts) {
     table.row({row.name, row.target, cell_label(row.cell), std::to_string(row.swap_cost.n),
                signed_number(row.paired.mean), number(row.swap_cost.mean), bracketed(row.swap_cost.ci95),
                fraction(row.absorbed), number(row.calibrated_cost.mean), fraction(row.calibrated),
-               number(row.lock_in.mean), signed_number(row.content_cost.mean),
-               bracketed(row.content_cost.ci95), fraction(row.net),
+               number(row.lock_in.mean), signed_number(row.content_cost.mean), bracketed(row.content_cost.ci95),
+               fraction(row.net),
                row.absorbed.why_undefined.empty() && row.swapped_below_chance
                    ? "swapped, it is worse than a guess that reads nothing"
                    : row.absorbed.why_undefined});

@@ -133,9 +133,8 @@ TEST(CompensationAttribution, ExcessIsTheShareAboveThatOfItsSize) {
   const auto match = [](RecoveryResult& of, Nats nats) {
     const double all = nats.module + nats.rest + nats.cross;
     const CrossLayerShare decoy{measured(9), measured(3), measured(3), measured(3), 1.0 / 3, ""};
-    of.capacities[0].size_matched = {decoy,
-                                     {measured(all), measured(nats.module), measured(nats.rest), measured(nats.cross),
-                                      nats.cross / all, ""}};
+    of.capacities[0].size_matched = {
+        decoy, {measured(all), measured(nats.module), measured(nats.rest), measured(nats.cross), nats.cross / all, ""}};
   };
   for (RecoveryResult& each : runs[0].results) match(each, {0.004, 0.003, 0.003});
   match(runs[1].results[0], {0.004, 0.004, 0.002});

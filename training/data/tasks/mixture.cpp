@@ -99,9 +99,10 @@ class MixtureSource final : public DataSource {
 }  // namespace
 
 void fields(Fields& list, MixtureSettings& data) {
-  list.field("of", data.of,
-             "mixture: the tasks, of recall, codes and rule; a sequence is of one of them, drawn in proportion to their "
-             "`sequences`.");
+  list.field(
+      "of", data.of,
+      "mixture: the tasks, of recall, codes and rule; a sequence is of one of them, drawn in proportion to their "
+      "`sequences`.");
   nested(list, "recall", data.recall, "mixture: as `type = \"recall\"` takes them.");
   nested(list, "codes", data.codes, "mixture: as `type = \"codes\"` takes them.");
   nested(list, "rule", data.rule, "mixture: as `type = \"rule\"` takes them.");
