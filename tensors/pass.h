@@ -65,6 +65,8 @@ struct PassOutput {
   std::map<std::string, Tensor> losses = {};
   /// By site, where the input asks for them.
   std::map<Site, Tensor> densities = {};
+  /// Forward operations of a token by these densities, a float scalar, where the input asks for them.
+  Tensor operations = {};
   /// What has to happen once the step is taken, without gradients: selections and routers with state leave it here.
   std::vector<AfterStep> after_step = {};
   /// Something in this pass waits for the GPU, so that the step can't be captured in a graph.

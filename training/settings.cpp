@@ -34,7 +34,7 @@ void fields(Fields& list, TrainingSettings& s) {
   list.field("thaw", s.thaw, {0, 1e9}, "Steps up to which parameters don't train yet, by pattern of their names.");
   list.field(
       "accounts_every", s.accounts_every, {1, 100000000},
-      "Steps between accounts in metrics.jsonl: gradient norm of each part, realised density, router displacement.");
+      "Steps between accounts in metrics.jsonl: gradient norm of each part, realised density and operations, router displacement.");
   list.field("keep_weights", s.keep_weights, {1, 100000000},
              "Steps at which the weights are kept for good, for deployments that ask for routes of a step.");
   list.field("threads", s.threads, {1, 1024}, "CPU threads of a run; another number changes the last bits.");

@@ -45,4 +45,20 @@ ModelCost model_cost(const ModelSettings& settings, int64_t vocabulary, bool exp
   return cost;
 }
 
+Tensor realised_operations(const ModelCost& cost, const Routes& routes, const std::map<Site, Tensor>& densities,
+                           double keys) {
+  Tensor out;
+  double rest = cost.whole().operations_with(keys);
+  for (const auto& [site, density] : densities) {
+    const RoutingTask& task = routes.at.at(site)->task();
+    const double counted =
+        task.attention() ? cost.attention.attend.pair_operations * keys : cost.hidden.whole().operations;
+    const double whole =
+        task.attention() ? counted : counted * static_cast<double>(task.choices) / cost.active_experts;
+    rest -= counted;
+    out = out.defined() ? out + density * whole : density * whole;
+  }
+  return out.defined() ? out + rest : at::full({}, rest);
+}
+
 }  // namespace absorb

@@ -25,4 +25,10 @@ struct ModelCost {
 /// `routes`: those of one target, alike in every layer.
 ModelCost model_cost(const ModelSettings& settings, int64_t vocabulary, bool experts, const Routes& routes);
 
+/// Forward operations of a token that sees `keys` keys, by what routings kept: attention's two products with the kept
+/// keys alone, the kept experts alone; routers score every choice. `densities` are float scalars (PassOutput); the
+/// result is one, too. A site of `routes` that has no density counts as `cost` says.
+Tensor realised_operations(const ModelCost& cost, const Routes& routes, const std::map<Site, Tensor>& densities,
+                           double keys);
+
 }  // namespace absorb

@@ -26,7 +26,8 @@ struct ContrastResult {
   std::vector<int64_t> seeds;
   std::vector<double> differences;  // element i of seed i, as swap_costs
   std::vector<double> swap_costs;   // of the treatment; NaN where no swap was evaluated
-  std::vector<double> lock_ins;     // swap costs of the control
+  std::vector<double> calibrated_costs;
+  std::vector<double> lock_ins;  // swap costs of the control; NaN where it is no twin
   Paired paired;
   double margin_nats = 0, p_tost = 0;
   double holm_p = 0, holm_p_tost = 0;      // NaN outside the family of primary contrasts

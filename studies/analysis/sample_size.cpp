@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "statistics/power.h"
 #include "studies/analysis/groups.h"
+#include "studies/analysis/rows/quantities.h"
 #include "studies/analysis/wording.h"
 
 namespace absorb {
@@ -77,34 +78,15 @@ void add_quantity(std::vector<PlannedQuantity>& out, PlannedQuantity row, double
   out.push_back(std::move(row));
 }
 
-/// The values that are numbers in both.
-std::pair<std::vector<double>, std::vector<double>> where_both(const std::vector<double>& one,
-                                                               const std::vector<double>& other) {
-  std::pair<std::vector<double>, std::vector<double>> out;
-  for (std::size_t i = 0; i < std::min(one.size(), other.size()); ++i)
-    if (std::isfinite(one[i]) && std::isfinite(other[i])) {
-      out.first.push_back(one[i]);
-      out.second.push_back(other[i]);
-    }
-  return out;
-}
-
 void add_shares(std::vector<PlannedQuantity>& out, const ContrastResult& of, const Study& study,
                 const SizeRequest& request) {
   const PlannedQuantity row{"", of.name, of.target, cell_label(of.cell), "fraction", margin_of_fraction};
-  const auto add = [&](const char* quantity, const std::vector<double>& by_seed) {
-    const Summary summary = summarize(by_seed);
+  for (const char* name : {"S", "R_net"}) {
+    const Summary summary = summarize(quantity_of(of, name).by_seed());
     PlannedQuantity named = row;
-    named.quantity = quantity;
+    named.quantity = name;
     add_quantity(out, std::move(named), summary.sd, summary.n, study, request);
-  };
-  const auto [stable, content] = where_both(of.stable_by_seed, of.differences);
-  add("S", absorbed_share_by_seed(stable, content));
-  if (!of.twin) return;
-  std::vector<double> cost;
-  for (std::size_t i = 0; i < of.swap_costs.size(); ++i) cost.push_back(of.swap_costs[i] - of.lock_ins[i]);
-  const auto [gap, paid] = where_both(of.differences, cost);
-  add("R_net", absorbed_fraction_by_seed(gap, paid));
+  }
 }
 
 }  // namespace

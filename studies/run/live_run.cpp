@@ -20,6 +20,7 @@ LiveRun::LiveRun(const RunSettings& settings, int64_t vocabulary, at::Device dev
   routes_ = make_routes(*model_, target, settings.attention, settings.moe, parameters_,
                         settings.attention.moments_of.empty() ? nullptr : moments,
                         settings.moe.moments_of.empty() ? nullptr : moments);
+  cost_ = model_cost(settings.model, vocabulary, target.moe, routes_);
   select_trained(parameters_, settings.training);
   parameters_.gather(device);
 }
@@ -32,13 +33,17 @@ std::shared_ptr<const FusedWeights> LiveRun::fused_weights() const {
 }
 
 TokenLosses LiveRun::training_losses(std::shared_ptr<const FusedWeights> fused) const {
-  return [inner = losses(), bf16 = settings_.training.precision == "bf16", fused = std::move(fused)](const Batch& batch,
-                                                                                                     Pass& pass) {
+  return [inner = losses(), bf16 = settings_.training.precision == "bf16", fused = std::move(fused),
+          cost = cost_, routes = routes_](const Batch& batch, Pass& pass) {
     if (fused && !pass.in.weights_in_step) fused->refresh();
     PassInput input = pass.in;
     input.bf16 = bf16;
     input.fused = fused;
-    return with_input(pass, std::move(input), [&](Pass& informed) { return inner(batch, informed); });
+    const Tensor out = with_input(pass, std::move(input), [&](Pass& informed) { return inner(batch, informed); });
+    if (pass.in.account)  // a token sees half of the context on average
+      pass.out.operations =
+          realised_operations(cost, routes, pass.out.densities, static_cast<double>(batch.tokens.size(1)) / 2);
+    return out;
   };
 }
 

@@ -3,6 +3,7 @@
 
 #include "studies/plan/run_settings.h"
 #include "training/evaluate.h"
+#include "transformer/cost.h"
 
 namespace absorb {
 
@@ -36,6 +37,7 @@ class LiveRun {
   Parameters parameters_;
   std::shared_ptr<const Model> model_;
   Routes routes_;
+  ModelCost cost_;
 };
 
 /// weights.safetensors of a finished run into a live one.

@@ -36,6 +36,7 @@ Account Accounts::measure(const Pass& pass) const {
   });
   for (const auto& [part, square] : squares) account["grad_norm/" + std::string(to_string(part))] = square.sqrt();
   for (const auto& [site, density] : pass.out.densities) account["density/" + site] = density;
+  if (pass.out.operations.defined()) account["flops_per_token"] = pass.out.operations;
   if (initial_.numel() > 0)
     account["router_displacement"] = (router_numbers(parameters_) - initial_).norm() / initial_.norm().clamp_min(1e-30);
   return account;

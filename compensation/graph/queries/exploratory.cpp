@@ -45,7 +45,7 @@ std::size_t linked_nodes(const GraphView& view) {
 
 /// [nodes], share of the ordered pairs of other nodes.
 std::vector<double> betweenness_shares(const GraphView& view, const LinkValues& values, std::size_t nodes) {
-  std::vector<double> result = betweenness(link_graph(view, values, Keep::positive).graph);
+  std::vector<double> result = betweenness(link_graph(view, values, Links::positive).graph);
   const auto n = static_cast<double>(nodes);
   for (double& value : result) value = nodes > 2 ? value / ((n - 1) * (n - 2)) : 0;
   return result;
@@ -91,7 +91,7 @@ Dominated dominated_of(const WeightedGraph& graph, std::size_t root) {
 
 /// [nodes]: share of what a source reaches that lies behind the node on every path.
 std::vector<double> contained_shares(const GraphView& view, const LinkValues& values, const Source& source) {
-  LinkGraph links = link_graph(view, values, Keep::above_noise, 1);
+  LinkGraph links = link_graph(view, values, Links::above_noise, 1);
   const std::size_t root = view.nodes.size();
   for (std::size_t vertex : source.vertices) links.graph.edges.push_back({root, vertex, 1});
   const Dominated dominated = dominated_of(links.graph, root);
@@ -241,7 +241,7 @@ Question containment_question(const GraphView& view, const QueryRequest& request
 }
 
 Question groups_question(const GraphView& view, const QueryRequest& request) {
-  const auto graph = link_graph(view, view.mean, Keep::above_noise).graph;
+  const auto graph = link_graph(view, view.mean, Links::above_noise).graph;
   const auto groups = by_size(communities(graph));
   std::size_t shown = 0;
   Question question{"Which components make up for each other more than for the rest?", true};
@@ -251,10 +251,10 @@ Question groups_question(const GraphView& view, const QueryRequest& request) {
   question.columns = {{"members", "1"}, {"inside", "1"}, {"modularity", "1"}};
   question.fixed = {true, false, false};
   question.numbers = [&view, groups, shown](const LinkValues& values) {
-    return division_numbers(link_graph(view, values, Keep::above_noise).graph, groups, shown);
+    return division_numbers(link_graph(view, values, Links::above_noise).graph, groups, shown);
   };
   const auto found_again = [&view](const LinkValues& values) {
-    const WeightedGraph other = link_graph(view, values, Keep::above_noise).graph;
+    const WeightedGraph other = link_graph(view, values, Links::above_noise).graph;
     return division_numbers(other, communities(other), 0);
   };
   question.random = [again = question.numbers, found_again](const LinkValues& values) {

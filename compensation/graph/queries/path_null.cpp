@@ -20,7 +20,7 @@ class StrongestPaths {
   }
 
   void add(const LinkValues& values) {
-    const WeightedGraph graph = link_graph(view_, values, Keep::positive).graph;
+    const WeightedGraph graph = link_graph(view_, values, Links::positive).graph;
     Strongest& strongest = graphs_.emplace_back();
     const auto paths = strongest_by_edges(graph, most_tested_edges, ends_, strength_);
     for (std::size_t i = 0; i < paths.size(); ++i)

@@ -43,14 +43,14 @@ struct Asked : PathEnds {
 };
 
 std::vector<StrongPath> paths_in(const GraphView& view, const LinkValues& values, const Asked& asked) {
-  return strongest_paths(link_graph(view, values, Keep::positive).graph, asked.count, asked.from, asked.to);
+  return strongest_paths(link_graph(view, values, Links::positive).graph, asked.count, asked.from, asked.to);
 }
 
 /// The strongest paths, and of each number of edges that none of them has, up to those that are tested, the strongest:
 /// among all paths short ones lead, and whether strong edges meet is seen in longer ones.
 std::vector<StrongPath> listed_paths(const GraphView& view, const Asked& asked) {
   std::vector<StrongPath> paths = paths_in(view, view.mean, asked), others;
-  const WeightedGraph graph = link_graph(view, view.mean, Keep::positive).graph;
+  const WeightedGraph graph = link_graph(view, view.mean, Links::positive).graph;
   for (StrongPath& path : strongest_by_edges(graph, most_tested_edges, asked, PathStrength::product))
     if (!path.vertices.empty() && std::ranges::none_of(paths, [&](const StrongPath& known) {
           return known.vertices.size() == path.vertices.size();

@@ -122,11 +122,11 @@ GraphView view_of(const CompensationGraph& graph, const EdgeFilter& filter, std:
   return view;
 }
 
-LinkGraph link_graph(const GraphView& view, const LinkValues& values, Keep keep, std::size_t extra) {
+LinkGraph link_graph(const GraphView& view, const LinkValues& values, Links keep, std::size_t extra) {
   LinkGraph result{{view.nodes.size() + extra, {}}, {}};
   for (std::size_t i = 0; i < view.links.size(); ++i) {
     const double value = values.value[i];
-    if (!(value > 0) || (keep == Keep::above_noise && !(value > noise_errors * values.error[i]))) continue;
+    if (!(value > 0) || (keep == Links::above_noise && !(value > noise_errors * values.error[i]))) continue;
     const auto [from, to] = view.links[i];
     result.graph.edges.push_back({from, to, value});
     result.link.push_back(i);

@@ -44,7 +44,7 @@ struct GraphView {
 GraphView view_of(const CompensationGraph& graph, const EdgeFilter& filter, std::span<const std::string_view> usual);
 
 /// Which links become edges.
-enum class Keep { positive, above_noise };
+enum class Links { positive, above_noise };
 
 /// A graph of the links whose value is above 0, or above noise_errors of its errors, both ways where the measure has no
 /// direction.
@@ -52,7 +52,7 @@ struct LinkGraph {
   WeightedGraph graph;            // its vertices are the view's nodes, and `extra` more
   std::vector<std::size_t> link;  // [edges]
 };
-LinkGraph link_graph(const GraphView& view, const LinkValues& values, Keep keep, std::size_t extra = 0);
+LinkGraph link_graph(const GraphView& view, const LinkValues& values, Links keep, std::size_t extra = 0);
 
 /// The values of `among` (places of links) shuffled, values and errors together.
 LinkValues shuffled(const LinkValues& values, std::span<const std::size_t> among, Random& random);

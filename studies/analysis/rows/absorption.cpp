@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/numbers.h"
+#include "studies/analysis/rows/quantities.h"
 
 namespace absorb {
 namespace {
@@ -26,45 +27,33 @@ constexpr const char* why_untreated =
 
 constexpr const char* no_twin = "the control isn't the treatment's random twin";
 
-/// Both numbers of the seeds that have the first.
-std::pair<std::vector<double>, std::vector<double>> where_there(const std::vector<double>& first,
-                                                                const std::vector<double>& other) {
-  std::pair<std::vector<double>, std::vector<double>> out;
-  for (std::size_t i = 0; i < first.size(); ++i)
-    if (std::isfinite(first[i])) {
-      out.first.push_back(first[i]);
-      out.second.push_back(other[i]);
-    }
-  return out;
+/// Of the quantity where it has seeds; else undefined, with why.
+Ratio ratio_or(const Quantity& quantity, const char* why_none) {
+  return quantity.seeds.empty() ? Ratio{nan, std::nullopt, why_none} : quantity.ratio();
 }
 
 /// Swap costs of both arms, R and R_net; over the seeds for which they were evaluated.
 void add_costs(ContrastResult& result, const Pairs& pairs) {
-  const auto cost_of = [](const RunRecord& run) { return deployment_cost(run, "swap"); };
-  result.swap_costs = values_of(pairs.treatment, cost_of);
-  result.lock_ins = values_of(pairs.control, cost_of);
-  const std::vector<double> calibrated =
-      values_of(pairs.treatment, [](const RunRecord& run) { return deployment_cost(run, "swap_calibrated"); });
-  std::vector<double> gap, cost, net_gap, lock_in, content;
-  for (size_t i = 0; i < result.swap_costs.size(); ++i) {
-    if (std::isnan(result.swap_costs[i])) continue;
-    gap.push_back(result.differences[i]);
-    cost.push_back(result.swap_costs[i]);
-    if (!result.twin || std::isnan(result.lock_ins[i])) continue;
-    net_gap.push_back(result.differences[i]);
-    lock_in.push_back(result.lock_ins[i]);
-    content.push_back(result.swap_costs[i] - result.lock_ins[i]);
-  }
-  result.swap_cost = paired(cost);
-  result.lock_in = paired(lock_in);
-  result.content_cost = paired(content);
-  const auto [calibrated_there, gap_there] = where_there(calibrated, result.differences);
-  result.calibrated_cost = paired(calibrated_there);
-  result.absorbed = result.net =
-      result.calibrated = {nan, std::nullopt, result.twin ? "no swap was evaluated" : no_twin};
-  if (result.twin && !gap_there.empty()) result.calibrated = absorbed_fraction(gap_there, calibrated_there);
-  if (result.twin && !cost.empty()) result.absorbed = absorbed_fraction(gap, cost);
-  if (!content.empty()) result.net = absorbed_fraction(net_gap, content);
+  const auto cost_of = [](const char* swap) {
+    return [swap](const RunRecord& run) { return deployment_cost(run, swap); };
+  };
+  result.swap_costs = values_of(pairs.treatment, cost_of("swap"));
+  result.calibrated_costs = values_of(pairs.treatment, cost_of("swap_calibrated"));
+  result.lock_ins = values_of(pairs.control, cost_of("swap"));
+  if (!result.twin) result.lock_ins.assign(result.lock_ins.size(), nan);
+  const Quantity raw = quantity_of(result, "R"), calibrated = quantity_of(result, "R_calibrated"),
+                 net = quantity_of(result, "R_net");
+  result.swap_cost = paired(raw.second);
+  result.calibrated_cost = paired(calibrated.second);
+  result.content_cost = paired(net.second);
+  std::vector<double> lock_ins = result.lock_ins;
+  std::erase_if(lock_ins, [](double value) { return !std::isfinite(value); });
+  result.lock_in = paired(lock_ins);
+  result.absorbed = result.net = result.calibrated = {nan, std::nullopt, no_twin};
+  if (!result.twin) return;
+  result.absorbed = ratio_or(raw, "no swap was evaluated");
+  result.calibrated = ratio_or(calibrated, "no swap was evaluated");
+  result.net = ratio_or(net, "no swap was evaluated");
 }
 
 /// What an arm says, without the words in which twins may differ.
@@ -96,14 +85,12 @@ std::vector<double> beside_control(const Pairs& pairs, const RunGroup* third) {
 /// V_stable and S, where the contrast names a redrawn arm; A, where it names one that keeps everything.
 void add_shares(ContrastResult& result, const Pairs& pairs, const ThirdArms& third) {
   result.stable_by_seed = beside_control(pairs, third.redrawn);
-  const auto [stable, content] = where_there(result.stable_by_seed, result.differences);
-  result.stable = paired(stable);
-  result.share = result.redrawn.empty() ? Ratio{nan, std::nullopt, "no redrawn arm"} : absorbed_share(stable, content);
+  result.stable = paired(quantity_of(result, "V_stable").first);
+  result.share =
+      result.redrawn.empty() ? Ratio{nan, std::nullopt, "no redrawn arm"} : quantity_of(result, "S").ratio();
   result.reference_by_seed = beside_control(pairs, third.always);
   for (double& reference : result.reference_by_seed) reference = -reference;
-  const auto [reference, gap] = where_there(result.reference_by_seed, result.differences);
-  result.index =
-      result.always.empty() ? Ratio{nan, std::nullopt, "no arm `always`"} : absorbed_fraction(gap, reference);
+  result.index = result.always.empty() ? Ratio{nan, std::nullopt, "no arm `always`"} : quantity_of(result, "A").ratio();
 }
 
 /// Whether the treatment's losses under a swap lie above chance, on average over the seeds that are better than chance
@@ -158,7 +145,7 @@ void without_absorption(ContrastResult& result) {
   result.absorbed = result.net = result.calibrated = result.share =
       result.index = {nan, std::nullopt, "the losses are those of a deployment"};
   result.swap_costs.assign(result.differences.size(), nan);
-  result.lock_ins.assign(result.differences.size(), nan);
+  result.calibrated_costs = result.lock_ins = result.swap_costs;
   result.stable_by_seed.assign(result.differences.size(), nan);
   result.reference_by_seed.assign(result.differences.size(), nan);
   result.swap_cost = result.calibrated_cost = result.lock_in = result.content_cost = result.stable = paired({});

@@ -6,101 +6,49 @@
 #include "core/numbers.h"
 #include "statistics/power.h"
 #include "statistics/verdict.h"
+#include "studies/analysis/rows/quantities.h"
 #include "studies/analysis/rows/rows.h"
 
 namespace absorb {
 namespace {
-
-using BySeed = std::vector<double>;
 
 /// What a claim is about, read off the row that it names.
 struct Estimate {
   int64_t n = 0;
   double value = nan, found = nan;
   std::optional<Interval> ci95;
-  /// One number per seed whose mean has the sign of "value - than". Of a ratio it is numerator - than denominator,
-  /// whose t test is Fieller's: it passes where his interval leaves `than` out.
-  std::function<BySeed(double than)> beyond;
+  std::function<std::vector<double>(double than)> beyond;  // as Quantity's
   bool planted = false;
   std::string missing;  // why there is none
 };
 
-BySeed less(const BySeed& numerator, double than, const BySeed& denominator) {
-  BySeed out;
-  for (std::size_t i = 0; i < numerator.size(); ++i)
-    if (std::isfinite(numerator[i]) && std::isfinite(denominator[i]))
-      out.push_back(numerator[i] - than * denominator[i]);
-  return out;
+Estimate of_numbers(const std::vector<double>& by_seed, double found) {
+  const Paired test = paired(by_seed);
+  Quantity mean;
+  mean.first = by_seed;
+  return {test.n, test.mean, found, test.ci95, [mean](double than) { return mean.beyond(than); }, false, ""};
 }
 
-Estimate of_paired(const BySeed& by_seed, const Paired& paired, double found) {
-  return {paired.n,
-          paired.mean,
-          found,
-          paired.ci95,
-          [by_seed](double than) { return less(by_seed, than, BySeed(by_seed.size(), 1.0)); },
+Estimate in_target(const ContrastResult& row, const std::string& name) {
+  const Quantity quantity = quantity_of(row, name);
+  if (quantity.form == Quantity::Form::mean)
+    return of_numbers(quantity.first, name == "gap" ? row.smallest_found : nan);
+  const Ratio& ratio = name == "S" ? row.share : name == "A" ? row.index : name == "R" ? row.absorbed : row.net;
+  return {static_cast<int64_t>(quantity.seeds.size()),
+          ratio.value,
+          nan,
+          ratio.ci,
+          [quantity](double than) { return quantity.beyond(than); },
           false,
-          ""};
-}
-
-Estimate of_ratio(const Ratio& ratio, int64_t n, const BySeed& numerator, const BySeed& denominator) {
-  return {n,     ratio.value,        nan, ratio.ci, [=](double than) { return less(numerator, than, denominator); },
-          false, ratio.why_undefined};
-}
-
-BySeed combined(const BySeed& a, double sign, const BySeed& b) {
-  BySeed out;
-  for (std::size_t i = 0; i < a.size(); ++i) out.push_back(a[i] + sign * b[i]);
-  return out;
-}
-
-Estimate in_target(const ContrastResult& row, const std::string& quantity) {
-  if (quantity == "gap") return of_paired(row.differences, row.paired, row.smallest_found);
-  if (quantity == "V_stable") return of_paired(row.stable_by_seed, row.stable, nan);
-  if (quantity == "S")
-    return of_ratio(row.share, row.stable.n, row.stable_by_seed, combined(row.stable_by_seed, 1, row.differences));
-  if (quantity == "A") {
-    const BySeed gap = row.differences, reference = row.reference_by_seed;
-    const auto n = std::ranges::count_if(reference, [](double value) { return std::isfinite(value); });
-    return of_ratio(row.index, n, combined(reference, -1, gap), reference);
-  }
-  if (quantity == "R")
-    return of_ratio(row.absorbed, row.swap_cost.n, combined(row.swap_costs, -1, row.differences), row.swap_costs);
-  const BySeed content = combined(row.swap_costs, -1, row.lock_ins);
-  return of_ratio(row.net, row.content_cost.n, combined(content, -1, row.differences), content);
+          ratio.why_undefined};
 }
 
 Estimate between_targets(const SeverityResult& row) {
-  Estimate out = of_paired(row.by_seed, {}, row.smallest_found);
+  Estimate out = of_numbers(row.by_seed, row.smallest_found);
   out.n = row.n;
   out.value = row.mean;
   out.ci95 = row.ci95;
   out.missing = std::isnan(row.mean) ? "undefined in one target" : "";
-  return out;
-}
-
-/// One number per seed whose mean is the quantity: for ratios the delta method's (statistics/fieller.h).
-std::map<int64_t, double> numbers(const ContrastResult& row, const std::string& quantity) {
-  const BySeed ones(row.differences.size(), 1.0), content = combined(row.swap_costs, -1, row.lock_ins);
-  const BySeed& first = quantity == "S" || quantity == "V_stable" ? row.stable_by_seed : row.differences;
-  const BySeed& second = quantity == "S"       ? row.differences
-                         : quantity == "R"     ? row.swap_costs
-                         : quantity == "R_net" ? content
-                         : quantity == "A"     ? row.reference_by_seed
-                                               : ones;
-  BySeed one, other;
-  std::vector<int64_t> seeds;
-  for (std::size_t i = 0; i < row.seeds.size(); ++i) {
-    if (!std::isfinite(first[i]) || !std::isfinite(second[i])) continue;
-    seeds.push_back(row.seeds[i]);
-    one.push_back(first[i]);
-    other.push_back(second[i]);
-  }
-  const BySeed values = quantity == "gap" || quantity == "V_stable" ? one
-                        : quantity == "S"                           ? absorbed_share_by_seed(one, other)
-                                                                    : absorbed_fraction_by_seed(one, other);
-  std::map<int64_t, double> out;
-  for (std::size_t i = 0; i < values.size(); ++i) out[seeds[i]] = values[i];
   return out;
 }
 
@@ -118,7 +66,7 @@ std::map<int64_t, double> numbers_of(const ClaimSpec& claim, const std::string& 
   std::map<std::string, std::map<int64_t, double>> by_target;
   for (const ContrastResult& row : analysis.contrasts)
     if (row.name == contrast && cell_label(row.cell) == claim.cell)
-      by_target[row.target] = numbers(row, claim.quantity);
+      by_target[row.target] = numbers_by_seed(quantity_of(row, claim.quantity));
   if (claim.where != "severity") return by_target[claim.where];
   return claim.quantity == "gap" ? less(by_target["moe"], by_target["attention"])
                                  : less(by_target["attention"], by_target["moe"]);
@@ -126,12 +74,11 @@ std::map<int64_t, double> numbers_of(const ClaimSpec& claim, const std::string& 
 
 /// Of the difference between two contrasts.
 Estimate between_contrasts(const ClaimSpec& claim, const StudyAnalysis& analysis) {
-  BySeed by_seed;
+  std::vector<double> by_seed;
   for (const auto& [seed, value] :
        less(numbers_of(claim, claim.contrast, analysis), numbers_of(claim, claim.minus, analysis)))
     by_seed.push_back(value);
-  const Paired test = paired(by_seed);
-  Estimate out = of_paired(by_seed, test, smallest_found(test.sd, test.n));
+  Estimate out = of_numbers(by_seed, smallest_found(summarize(by_seed).sd, static_cast<int64_t>(by_seed.size())));
   if (by_seed.empty()) out.missing = "one of the rows isn't there, or undefined";
   return out;
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/numbers.h"
+#include "studies/analysis/rows/quantities.h"
 #include "studies/analysis/rows/rows.h"
 
 namespace absorb {
@@ -34,35 +35,25 @@ double as_number(const std::string& text) {
   }
 }
 
-// The quantity by seed at one point; seeds in the order of the contrast.
-std::vector<double> by_seed(const ContrastResult& contrast, const std::string& quantity) {
-  if (quantity == "gap") return contrast.differences;
-  std::vector<double> fractions = absorbed_fraction_by_seed(contrast.differences, contrast.swap_costs);
-  fractions.resize(contrast.differences.size(), nan);  // undefined there
-  return fractions;
-}
-
 std::optional<DoseResult> fit(std::vector<Point> points, DoseResult result) {
   std::erase_if(points, [](const Point& point) { return !std::isfinite(point.dose); });
   std::sort(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.dose < b.dose; });
   if (points.size() < 2 || points.front().dose == points.back().dose) return std::nullopt;
   result.logarithmic = points.front().dose > 0;
   std::vector<double> x, slopes;
+  std::vector<std::map<int64_t, double>> by_point;
   for (const Point& point : points) {
     result.doses.push_back(point.dose);
     x.push_back(result.logarithmic ? std::log2(point.dose) : point.dose);
-    result.points.push_back(summarize(by_seed(*point.contrast, result.quantity)));
+    const Quantity quantity = quantity_of(*point.contrast, result.quantity);
+    result.points.push_back(summarize(quantity.by_seed()));
+    by_point.push_back(numbers_by_seed(quantity));
   }
   for (const int64_t seed : points.front().contrast->seeds) {
     std::vector<double> y;
-    for (const Point& point : points) {
-      const auto& seeds = point.contrast->seeds;
-      const auto found = std::find(seeds.begin(), seeds.end(), seed);
-      if (found != seeds.end())
-        y.push_back(by_seed(*point.contrast, result.quantity)[static_cast<size_t>(found - seeds.begin())]);
-    }
-    const bool whole = std::all_of(y.begin(), y.end(), [](double v) { return std::isfinite(v); });
-    if (y.size() == x.size() && whole) slopes.push_back(slope_of(x, y));
+    for (const auto& numbers : by_point)
+      if (const auto found = numbers.find(seed); found != numbers.end()) y.push_back(found->second);
+    if (y.size() == x.size()) slopes.push_back(slope_of(x, y));
   }
   const Paired slope = paired(slopes);
   result.n = slope.n;

@@ -4,6 +4,7 @@
 #include "core/numbers.h"
 #include "statistics/power.h"
 #include "statistics/verdict.h"
+#include "studies/analysis/rows/quantities.h"
 #include "studies/analysis/rows/rows.h"
 
 namespace absorb {
@@ -55,43 +56,28 @@ void add_scales(const Study& study, std::vector<SeverityResult>& out, const Seve
   out.push_back(fraction);
 }
 
-/// Element i of both targets from the same seed, of `value`.
-struct Twins {
-  std::vector<double> attention, moe;
-};
+/// The quantity in both targets, over the seeds that both have.
+std::pair<Quantity, Quantity> in_both(const ContrastResult& attention, const ContrastResult& moe, const char* name) {
+  return over_common_seeds(quantity_of(attention, name), quantity_of(moe, name));
+}
 
-template <class F>
-Twins pair_twins(const ContrastResult& attention, const ContrastResult& moe, F value) {
-  Twins twins;
-  for (size_t i = 0; i < attention.seeds.size(); ++i) {
-    const auto twin = std::find(moe.seeds.begin(), moe.seeds.end(), attention.seeds[i]);
-    if (twin == moe.seeds.end()) continue;
-    const auto j = static_cast<size_t>(twin - moe.seeds.begin());
-    if (std::isnan(attention.stable_by_seed[i]) || std::isnan(moe.stable_by_seed[j])) continue;
-    twins.attention.push_back(value(attention, i));
-    twins.moe.push_back(value(moe, j));
-  }
-  return twins;
+/// attention - moe by seed; empty where the quantity is undefined in either.
+std::vector<double> minus(const std::pair<Quantity, Quantity>& targets) {
+  return minus(targets.first.by_seed(), targets.second.by_seed());
 }
 
 /// S_attention - S_moe and V_stable, attention - moe, each judged by itself: S is the primary quantity.
 void add_shares(const Study& study, std::vector<SeverityResult>& out, const SeverityResult& common,
                 const ContrastResult& attention, const ContrastResult& moe, Masks masks) {
   if (attention.redrawn.empty()) return;
-  const auto stable =
-      pair_twins(attention, moe, [](const ContrastResult& of, size_t seed) { return of.stable_by_seed[seed]; });
-  const auto content =
-      pair_twins(attention, moe, [](const ContrastResult& of, size_t seed) { return of.differences[seed]; });
-  SeverityResult share = row(common, "S", "fraction",
-                             minus(absorbed_share_by_seed(stable.attention, content.attention),
-                                   absorbed_share_by_seed(stable.moe, content.moe)),
-                             margin_of_fraction);
+  const auto shares = in_both(attention, moe, "S");
+  SeverityResult share = row(common, "S", "fraction", minus(shares), margin_of_fraction);
   Evidence of_share = evidence(study, share);
-  of_share.n = static_cast<int64_t>(stable.moe.size());  // S undefined is no lack of seeds
+  of_share.n = static_cast<int64_t>(shares.first.seeds.size());  // S undefined is no lack of seeds
   std::string word(name(verdict(of_share)));
   if (word == name(Verdict::undecided) && std::isnan(share.mean)) word = "undecided (S undefined)";
   share.verdict = with_masks(word, masks);
-  SeverityResult nats = row(common, "stable", "nats", minus(stable.attention, stable.moe), attention.margin_nats);
+  SeverityResult nats = row(common, "stable", "nats", minus(in_both(attention, moe, "V_stable")), attention.margin_nats);
   nats.verdict = with_masks(std::string(name(verdict(evidence(study, nats)))), masks);
   out.push_back(share);
   out.push_back(nats);
@@ -99,18 +85,7 @@ void add_shares(const Study& study, std::vector<SeverityResult>& out, const Seve
 
 /// gap_moe - gap_attention and R_attention - R_moe over the seeds that both targets have.
 Scales between_twins(const ContrastResult& attention, const ContrastResult& moe) {
-  std::vector<double> gap_a, gap_m, cost_a, cost_m;
-  for (size_t i = 0; i < attention.seeds.size(); ++i) {
-    const auto twin = std::find(moe.seeds.begin(), moe.seeds.end(), attention.seeds[i]);
-    if (twin == moe.seeds.end()) continue;
-    const auto j = static_cast<size_t>(twin - moe.seeds.begin());
-    gap_a.push_back(attention.differences[i]);
-    gap_m.push_back(moe.differences[j]);
-    cost_a.push_back(attention.swap_costs[i]);
-    cost_m.push_back(moe.swap_costs[j]);
-  }
-  return {minus(gap_m, gap_a),
-          minus(absorbed_fraction_by_seed(gap_a, cost_a), absorbed_fraction_by_seed(gap_m, cost_m))};
+  return {minus(in_both(moe, attention, "gap")), minus(in_both(attention, moe, "R"))};
 }
 
 void add_twins(const Study& study, std::vector<SeverityResult>& out, const StudyAnalysis& analysis) {

@@ -2,6 +2,7 @@
 #include "studies/plan/matching.h"
 
 #include <gtest/gtest.h>
+#include <torch/types.h>
 
 #include <cmath>
 
@@ -104,6 +105,26 @@ TEST(Matching, WhatALossOnTheRoutingCostsIsTrainingsAlone) {
   EXPECT_EQ(size_of(plain, vocabulary).flops_per_token, size_of(lossy, vocabulary).flops_per_token);
   EXPECT_EQ(size_of(lossy, vocabulary).cost.expert_route.losses.at("z_loss").score_passes, 1);
   EXPECT_TRUE(size_of(plain, vocabulary).cost.expert_route.losses.empty());
+}
+
+// 2 layers of width 128, context 128: a token sees 64 keys on average, which cost 4 x 128 operations each.
+TEST(Matching, RealisedOperationsFollowWhatWasKept) {
+  const auto realised = [](const std::string& target, const std::string& routing, double first, double second) {
+    const RunSettings run = run_with(target, routing, "feed_forward = 512\nmoe = { experts = 8, hidden = 64 }\n");
+    const Routes routes = counted_routes(run, vocabulary);
+    const ModelCost cost = size_of(run, vocabulary).cost;
+    const auto scalar = [](double value) { return at::full({}, value, at::kDouble); };
+    const std::map<Site, Tensor> densities = {{routes.at.begin()->first, scalar(first)},
+                                              {routes.at.rbegin()->first, scalar(second)}};
+    return realised_operations(cost, routes, densities, 64).item<double>() - cost.whole().operations_with(64);
+  };
+  const char* soft = "router.type = 'linear'\nselection.type = 'soft'\n";
+  EXPECT_NEAR(realised("attention", soft, 1, 1), 0, 1e-6);
+  EXPECT_NEAR(realised("attention", soft, 0.25, 0.5), -(0.75 + 0.5) * 64 * 4 * 128, 1e-6);
+  const double expert = 2 * (129 * 64 + 65 * 128);  // operations of one, with biases
+  EXPECT_NEAR(realised("moe", soft, 1, 0.125), -7 * expert, 1e-6);
+  const char* top2 = "router.type = 'linear'\nselection = { type = 'top_k', k = 2, weight = 'softmax_kept' }\n";
+  EXPECT_NEAR(realised("moe", top2, 0.25, 0.5), 2 * expert, 1e-6);  // 2 of 8 are what the settings promise
 }
 
 }  // namespace
