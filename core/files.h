@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/hash.h"
+
 namespace absorb {
 
 using Path = std::filesystem::path;
@@ -67,10 +69,5 @@ class MappedFile {
 
 /// What changes when a file does: device, inode, size and time of the last change. Empty where there is none.
 std::string file_state(const Path& path);
-
-/// xxh3-128 as 32 hexadecimal digits.
-std::string hash_hex(std::string_view bytes);
-/// xxh3-64 of bytes.
-std::uint64_t hash64(std::string_view bytes);
 
 }  // namespace absorb

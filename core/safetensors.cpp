@@ -17,8 +17,8 @@ using Json = nlohmann::json;
 
 const std::vector<std::pair<std::string, at::ScalarType>>& types() {
   static const std::vector<std::pair<std::string, at::ScalarType>> all = {
-      {"F32", at::kFloat}, {"F64", at::kDouble}, {"BF16", at::kBFloat16}, {"I32", at::kInt},
-      {"I64", at::kLong},  {"U8", at::kByte},    {"BOOL", at::kBool}};
+      {"F32", at::kFloat}, {"F64", at::kDouble}, {"BF16", at::kBFloat16}, {"F16", at::kHalf},
+      {"I32", at::kInt},   {"I64", at::kLong},   {"U8", at::kByte},       {"BOOL", at::kBool}};
   return all;
 }
 
@@ -42,6 +42,7 @@ struct Entry {
 };
 
 constexpr std::size_t most_dimensions = 16;
+constexpr std::size_t most_waiting = 8 << 20;
 
 // A whole number from 0 to `most`, whatever the JSON holds.
 std::optional<uint64_t> whole(const Json& json, uint64_t most) {
@@ -80,51 +81,109 @@ Entry read_entry(const std::string& name, const Json& json, std::size_t data, co
 
 }  // namespace
 
-std::string write_safetensors(const Path& path, const NamedTensors& tensors,
+std::string write_safetensors(const Path& path, const std::vector<PromisedTensor>& tensors,
                               const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
-  std::vector<at::Tensor> stored;
   std::size_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    stored.push_back(tensor.detach().to(at::kCPU).contiguous());
-    const std::size_t bytes = stored.back().nbytes();
-    header[name] = {{"dtype", type_name(tensor.scalar_type())},
-                    {"shape", tensor.sizes().vec()},
-                    {"data_offsets", {offset, offset + bytes}}};
+  for (const PromisedTensor& tensor : tensors) {
+    std::size_t bytes = at::elementSize(tensor.type);
+    for (const int64_t size : tensor.shape) bytes *= static_cast<std::size_t>(size);
+    header[tensor.name] = {
+        {"dtype", type_name(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
-  std::string bytes(8, '\0');
+  std::string first(8, '\0');
   const uint64_t length = text.size();
-  std::memcpy(bytes.data(), &length, 8);
-  bytes += text;
-  bytes.reserve(bytes.size() + offset);
-  for (const auto& tensor : stored) bytes.append(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
-  write_file(path, bytes);
-  return hash_hex(bytes);
+  std::memcpy(first.data(), &length, 8);
+  StreamHash hash;
+  write_file(path, [&](int descriptor) {
+    std::string waiting;  // small tensors are written together
+    const auto flush = [&] {
+      write_bytes(descriptor, waiting, path);
+      waiting.clear();
+    };
+    const auto put = [&](std::string_view bytes) {
+      hash.update(bytes);
+      if (waiting.size() + bytes.size() > most_waiting) flush();
+      if (bytes.size() > most_waiting) return write_bytes(descriptor, bytes, path);
+      waiting += bytes;
+    };
+    put(first + text);
+    for (const PromisedTensor& promised : tensors) {
+      const at::Tensor tensor = promised.make().detach().to(at::kCPU).contiguous();
+      check(tensor.scalar_type() == promised.type && tensor.sizes() == at::IntArrayRef(promised.shape),
+            "safetensors: {} is another tensor than was promised", promised.name);
+      put({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
+    }
+    flush();
+  });
+  return hash.hex();
 }
 
-std::map<std::string, at::Tensor> read_safetensors(const Path& path) {
-  const MappedFile file(path);
-  const std::string_view bytes = file.text();
+std::string write_safetensors(const Path& path, const NamedTensors& tensors,
+                              const std::map<std::string, std::string>& metadata) {
+  std::vector<PromisedTensor> promised;
+  for (const auto& named : tensors)
+    promised.push_back(
+        {named.first, named.second.scalar_type(), named.second.sizes().vec(), [&named] { return named.second; }});
+  return write_safetensors(path, promised, metadata);
+}
+
+struct SafetensorsFile::Contents {
+  explicit Contents(const Path& path) : file(path) {}
+  MappedFile file;
+  std::string_view data;
+  std::map<std::string, Entry> entries;
+};
+
+SafetensorsFile::SafetensorsFile(const Path& path) {
+  auto contents = std::make_unique<Contents>(path);
+  const std::string_view bytes = contents->file.text();
   uint64_t length = 0;
   require(bytes.size() >= 8, "{}: truncated: no safetensors header", path.string());
   std::memcpy(&length, bytes.data(), 8);
   require(length <= bytes.size() - 8, "{}: truncated: its header says {} bytes", path.string(), length);
   const Json header = parse_json(bytes.substr(8, length));
   require(header.is_object(), "{}: its safetensors header is no JSON", path.string());
-  const std::string_view data = bytes.substr(8 + length);
+  contents->data = bytes.substr(8 + length);
+  for (const auto& [name, json] : header.items())
+    if (name != "__metadata__") contents->entries.emplace(name, read_entry(name, json, contents->data.size(), path));
+  contents_ = std::move(contents);
+}
+
+SafetensorsFile::~SafetensorsFile() = default;
+SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
+SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
+
+std::vector<std::string> SafetensorsFile::names() const {
+  std::vector<std::string> out;
+  for (const auto& [name, entry] : contents_->entries) out.push_back(name);
+  return out;
+}
+
+bool SafetensorsFile::contains(const std::string& name) const {
+  return contents_->entries.contains(name);
+}
+
+std::vector<int64_t> SafetensorsFile::shape(const std::string& name) const {
+  return contents_->entries.at(name).shape;
+}
+
+at::Tensor SafetensorsFile::read(const std::string& name) const {
+  const Entry& entry = contents_->entries.at(name);
+  at::Tensor tensor = at::empty(entry.shape, entry.type);
+  if (entry.end > entry.begin)
+    std::memcpy(tensor.mutable_data_ptr(), contents_->data.data() + entry.begin, entry.end - entry.begin);
+  return tensor;
+}
+
+std::map<std::string, at::Tensor> read_safetensors(const Path& path) {
+  const SafetensorsFile file(path);
   std::map<std::string, at::Tensor> out;
-  for (const auto& [name, json] : header.items()) {
-    if (name == "__metadata__") continue;
-    const Entry entry = read_entry(name, json, data.size(), path);
-    at::Tensor tensor = at::empty(entry.shape, entry.type);
-    if (entry.end > entry.begin)
-      std::memcpy(tensor.mutable_data_ptr(), data.data() + entry.begin, entry.end - entry.begin);
-    out.emplace(name, std::move(tensor));
-  }
+  for (const std::string& name : file.names()) out.emplace(name, file.read(name));
   return out;
 }
 

@@ -17,9 +17,9 @@ nlohmann::json parse_json(std::string_view text) {
 
 int64_t whole_number(const nlohmann::json& value) {
   constexpr auto most = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-  require(value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() <= most),
-          "a whole number is needed but {} found",
-          value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<uint64_t>() > most))
+    throw NotWhole(fmt::format("a whole number is needed but {} found",
+                               value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
   return value.get<int64_t>();
 }
 

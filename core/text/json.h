@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/error.h"
+
 namespace absorb {
 
 /// Deepest nesting of arrays and objects that is read; no file of absorb's, or of a tokeniser's, comes near it.
@@ -16,7 +18,12 @@ inline constexpr int deepest_json = 64;
 /// Discarded (is_discarded()) where the text is no JSON or is nested deeper.
 nlohmann::json parse_json(std::string_view text);
 
-/// A whole number; UserError where it is anything else. (nlohmann's own conversion takes 1e300, which no integer is.)
+/// What whole_number() refuses; read_guarded() adds where it stands.
+class NotWhole : public UserError {
+ public:
+  using UserError::UserError;
+};
+/// A whole number; NotWhole where it is anything else. (nlohmann's own conversion takes 1e300, which no integer is.)
 int64_t whole_number(const nlohmann::json& value);
 
 /// An object as the text of a file, with a checksum of its content as one more key. (Bytes that are no UTF-8 are
@@ -37,6 +44,8 @@ auto read_guarded(const std::string& name, const Read& read) -> decltype(read())
   try {
     return read();
   } catch (const nlohmann::json::exception& error) {
+    refuse_damaged(name, error.what());
+  } catch (const NotWhole& error) {
     refuse_damaged(name, error.what());
   }
 }

@@ -5,9 +5,9 @@
 #include <set>
 
 #include "compensation/measures/measures.h"
-#include "core/clock.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/text/clock.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/folder/claim.h"

@@ -6,9 +6,9 @@
 #include <iostream>
 #include <thread>
 
-#include "core/clock.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/text/clock.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/folder/claim.h"

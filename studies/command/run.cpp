@@ -7,9 +7,9 @@
 #include <tuple>
 #include <utility>
 
-#include "core/clock.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/text/clock.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/cost/estimate.h"

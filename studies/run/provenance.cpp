@@ -7,9 +7,9 @@
 #include <fstream>
 
 #include "absorb_version.h"
-#include "core/clock.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/text/clock.h"
 #include "studies/folder/paths.h"
 #include "studies/plugin/load.h"
 

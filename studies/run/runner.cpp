@@ -3,11 +3,11 @@
 #include <c10/util/Exception.h>
 #include <torch/types.h>
 
-#include "core/clock.h"
 #include "core/device.h"
 #include "core/error.h"
 #include "core/numbers.h"
 #include "core/safetensors.h"
+#include "core/text/clock.h"
 #include "core/text/json.h"
 #include "studies/folder/paths.h"
 #include "studies/folder/records/cell.h"
@@ -77,7 +77,7 @@ class Run {
     if (!spec_.moments_run.empty()) moments_ = read_moments(spec_.moments_run);
     require_causal(settings_);
     live_.emplace(settings_, data_->vocabulary(), options_.device, &moments_);
-    if (!spec_.parent_run.empty()) load_start(*live_, settings_.start, spec_.parent_run);
+    if (!settings_.start.from.empty()) load_start(*live_, settings_.start, spec_.parent_run);
     write_file(spec_.folder / "settings.json", sealed(write_run_settings(settings_), 2));
     write_file(spec_.folder / "settings.toml", Settings::from_json(write_run_settings(settings_), "").toml());
     write_record(spec_.folder / "cell.json", CellRecord{spec_.arm, spec_.cell, spec_.identity});

@@ -1,6 +1,6 @@
 #include "studies/work/display.h"
 
-#include "core/clock.h"
+#include "core/text/clock.h"
 
 #include <fmt/format.h>
 

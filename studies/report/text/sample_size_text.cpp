@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/clock.h"
+#include "core/text/clock.h"
 #include "statistics/power.h"
 #include "studies/analysis/groups.h"
 #include "studies/analysis/sample_size.h"

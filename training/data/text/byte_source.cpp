@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -32,17 +31,15 @@ void require_regular(const Path& path, const struct stat& status) {
 std::string hash_stream(const Path& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   require(descriptor >= 0, "can't read {}: {}", path.string(), std::strerror(errno));
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), XXH3_freeState);
-  XXH3_128bits_reset(state.get());
+  StreamHash hash;
   std::vector<char> buffer(1 << 20);
   ssize_t count = 0;
   while ((count = ::read(descriptor, buffer.data(), buffer.size())) > 0)
-    XXH3_128bits_update(state.get(), buffer.data(), static_cast<std::size_t>(count));
+    hash.update({buffer.data(), static_cast<std::size_t>(count)});
   const int error = errno;
   close(descriptor);
   require(count == 0, "can't read {}: {}", path.string(), std::strerror(error));
-  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  return hash.hex();
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <atomic>
@@ -23,10 +22,9 @@ struct HashedFile::State {
   Path path;
   int descriptor = -1;
   std::string buffer;
-  XXH3_state_t* hash = XXH3_createState();
+  StreamHash hash;
   ~State() {
     if (descriptor >= 0) close(descriptor);
-    XXH3_freeState(hash);
   }
 };
 
@@ -34,7 +32,6 @@ HashedFile::HashedFile(const Path& path) : state_(std::make_unique<State>()) {
   state_->path = path;
   state_->descriptor = system::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC);
   require(state_->descriptor >= 0, "can't write {}: {}", path.string(), std::strerror(errno));
-  XXH3_128bits_reset(state_->hash);
 }
 
 HashedFile::~HashedFile() = default;
@@ -45,7 +42,7 @@ void HashedFile::append(const void* data, std::size_t bytes) {
 }
 
 void HashedFile::flush() {
-  XXH3_128bits_update(state_->hash, state_->buffer.data(), state_->buffer.size());
+  state_->hash.update(state_->buffer);
   write_bytes(state_->descriptor, state_->buffer, state_->path);
   state_->buffer.clear();
 }
@@ -54,8 +51,7 @@ std::string HashedFile::finish() {
   flush();
   const bool flushed = system::fsync(state_->descriptor) == 0 && ::close(std::exchange(state_->descriptor, -1)) == 0;
   require(flushed, "can't write {}: {}", state_->path.string(), std::strerror(errno));
-  const XXH128_hash_t hash = XXH3_128bits_digest(state_->hash);
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  return state_->hash.hex();
 }
 
 TokenWriter::TokenWriter(const Path& path, std::shared_ptr<Tokeniser> tokeniser)

@@ -1,4 +1,4 @@
-#include "core/clock.h"
+#include "core/text/clock.h"
 
 #include <fmt/format.h>
 
