@@ -34,14 +34,14 @@ Tensor all_experts(const Tensor& x /* [N,D] */, const Tensor& weights /* [N,E] *
 
 // x [N,D], weights [N,E], kept [N,K]
 Tensor kept_experts(const Tensor& x, const Tensor& weights, const Tensor& kept, const Experts& e, const Pass& pass) {
-  const int64_t tokens = x.size(0), k = kept.size(1), experts = e.count, hidden = e.in.size(0) / experts;
+  const int64_t tokens = x.size(0), k = kept.size(1), experts = e.count, hidden = e.out.size(0) / experts;
   const Dispatch d = dispatch(kept, experts);
   std::vector<int64_t> rows = d.ends;
   std::adjacent_difference(d.ends.begin(), d.ends.end(), rows.begin());
   // One split, not a narrow for each expert: the gradient of a narrow is a whole tensor of zeros.
   const Tensor pairs = x.unsqueeze(1).expand({tokens, k, x.size(1)}).reshape({tokens * k, -1});
   const auto sorted = PermuteRows::apply(pairs, d.order, d.inverse).split_with_sizes(rows);
-  const auto in = e.in.view({experts, hidden, -1}).unbind(0);
+  const auto in = e.in.view({experts, e.in.size(0) / experts, -1}).unbind(0);
   const auto out = e.out.view({experts, hidden, -1}).unbind(0);
   std::vector<Tensor> in_bias, out_bias, results, dropped;
   const bool drops = pass.in.training && e.dropout > 0;
@@ -83,7 +83,7 @@ Tensor run_experts(const Tensor& x, const Routing& routing, const Experts& exper
 
 Tensor each_expert(const Tensor& x, const Experts& e) {
   const Tensor h =
-      activate(at::linear(x, e.in, e.in_bias), e.activation).view({x.size(0), e.count, -1}).transpose(0, 1);
+      activate(at::linear(x, e.in, e.in_bias).view({x.size(0), e.count, -1}), e.activation).transpose(0, 1);
   const Tensor y = at::bmm(h, e.out.view({e.count, -1, e.out.size(1)})).transpose(0, 1);
   return e.out_bias.defined() ? y + e.out_bias : y;
 }

@@ -10,8 +10,8 @@ namespace absorb {
 
 /// The parameters of one layer of experts, and what it does besides products.
 struct Experts {
-  Tensor in, out;            // [E*F,D] each: expert e has rows e*F to (e+1)*F of both
-  Tensor in_bias, out_bias;  // [E*F], [E,D] or undefined
+  Tensor in, out;            // [E*I,D], [E*F,D]: expert e has the e-th I and F rows; I = F, or 2F with swiglu
+  Tensor in_bias, out_bias;  // [E*I], [E,D] or undefined
   int64_t count = 0;         // E
   std::string activation;
   double dropout = 0;  // after the activation

@@ -230,6 +230,7 @@ Tensor kept_experts(const Tensor& x, const Routing& routing, const Experts& expe
 }  // namespace
 
 std::string why_no_experts_kernel(const Routing& routing, const Experts& experts) {
+  if (const std::string why = why_no_activation_kernel(experts.activation); !why.empty()) return "experts with " + why;
   if (runs_all(routing)) return "";
   if (routing.choice) return "experts whose choice and weights are two routers'";
   if (experts.count > kernels::most_routed_experts) return fmt::format("{} experts", experts.count);

@@ -13,6 +13,8 @@ struct MoeSettings {
   int64_t hidden = 0;
   std::string activation = "gelu";
   bool biases = true;
+  int64_t shared = 0;
+  std::vector<int64_t> layers;
 };
 void fields(Fields& list, MoeSettings& settings);
 

@@ -97,6 +97,8 @@ void fields(Fields& list, RoutingSettings& s) {
   list.field("moments_of", s.moments_of, "Scores are rescaled to the mean and sd that this arm's router ended with.");
   list.field("apply", s.apply, {"scale_logits", "log_bias", "post_softmax"},
              "Attention: weights multiply the logits (the paper), multiply exp(logits), or multiply the softmax.");
+  list.field("layers", s.layers, {0, 1023},
+             "Layers that are routed, from 0; attention of the others is dense, and they hold no experts. Empty: all.");
 }
 
 void require_sense(const RoutingSettings& s) {

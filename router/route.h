@@ -3,6 +3,7 @@
 // and nothing is ever mutated and restored.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,6 +38,7 @@ struct RoutingSettings {
   bool allow_noncausal = false;
   std::string moments_of;
   std::string apply = "log_bias";  // attention only
+  std::vector<int64_t> layers;     // that are routed; empty: all
 };
 
 struct Registries {
@@ -50,6 +52,10 @@ void add_builtin(Registries& registries);
 Registries& registries();
 
 void fields(Fields& list, RoutingSettings& settings);
+/// Whether a layer is among those that are routed.
+inline bool routes_layer(const RoutingSettings& settings, int64_t layer) {
+  return settings.layers.empty() || std::ranges::find(settings.layers, layer) != settings.layers.end();
+}
 /// UserError where the settings contradict each other: a lag of a frozen router, a learned one drawn anew.
 void require_sense(const RoutingSettings& settings);
 

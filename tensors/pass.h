@@ -87,6 +87,8 @@ struct PassScratch {
     std::shared_ptr<Tensor> gradient;
   };
   std::vector<GradientBuffer> gradient_buffers = {};
+  /// What positions turn queries and keys by (attention/rope.h), [T,d/2] each; undefined before the first layer.
+  Tensor rope_cos = {}, rope_sin = {};
 };
 
 struct Pass {

@@ -11,8 +11,10 @@ void fields(Fields& list, TrainingSettings& s) {
   list.field("accumulate", s.accumulate, {1, 4096}, "Micro-batches that a step's batch is cut into; they divide it.");
   list.field("learning_rate", s.learning_rate, {0, 100}, "Peak rate of AdamW.");
   list.field("warmup", s.warmup, {0, 100000000}, "Steps of linear warm-up.");
-  list.field("schedule", s.schedule, {"cosine", "constant"}, "After the warm-up.");
-  list.field("decay", s.decay, {0, 100000000}, "Steps of linear decay at the end of a constant schedule.");
+  list.field(
+      "schedule", s.schedule, {"cosine", "constant", "wsd"},
+      "After the warm-up; wsd (warm-up, stable, decay): constant, and decay over a tenth, or over `decay` steps.");
+  list.field("decay", s.decay, {0, 100000000}, "Steps of linear decay at the end of a constant or wsd schedule.");
   list.field("final_ratio", s.final_ratio, {0, 1}, "Rate at the last step over the peak.");
   list.field("weight_decay", s.weight_decay, {0, 10}, "Decoupled decay of every trained parameter.");
   list.field("beta1", s.beta1, {0, 0.9999999}, "AdamW.");
@@ -32,9 +34,9 @@ void fields(Fields& list, TrainingSettings& s) {
              "Ratios to the learning rate, by pattern of parameter names; the last pattern in order that fits counts.");
   list.field("freeze", s.freeze, {0, 1e9}, "Steps after which parameters stop to train, by pattern of their names.");
   list.field("thaw", s.thaw, {0, 1e9}, "Steps up to which parameters don't train yet, by pattern of their names.");
-  list.field(
-      "accounts_every", s.accounts_every, {1, 100000000},
-      "Steps between accounts in metrics.jsonl: gradient norm of each part, realised density and operations, router displacement.");
+  list.field("accounts_every", s.accounts_every, {1, 100000000},
+             "Steps between accounts in metrics.jsonl: gradient norm of each part, realised density and operations, "
+             "router displacement.");
   list.field("keep_weights", s.keep_weights, {1, 100000000},
              "Steps at which the weights are kept for good, for deployments that ask for routes of a step.");
   list.field("threads", s.threads, {1, 1024}, "CPU threads of a run; another number changes the last bits.");
@@ -42,6 +44,10 @@ void fields(Fields& list, TrainingSettings& s) {
              "Of matrix products in training: fp32, or bf16 with fp32 weights, reductions and residual stream. What is "
              "measured on finished weights is measured in fp32.");
   list.field("tf32", s.tf32, "On a GPU: matrix products in TF32.");
+}
+
+int64_t decay_steps(const TrainingSettings& s) {
+  return s.decay == 0 && s.schedule == "wsd" ? s.steps / 10 : s.decay;
 }
 
 double learning_rate(const TrainingSettings& s, int64_t step) {
@@ -54,8 +60,9 @@ double learning_rate(const TrainingSettings& s, int64_t step) {
     return s.learning_rate * (s.final_ratio + (1 - s.final_ratio) * cosine);
   }
   const double left = last - at;
-  if (s.decay == 0 || left >= static_cast<double>(s.decay)) return s.learning_rate;
-  return s.learning_rate * (s.final_ratio + (1 - s.final_ratio) * left / static_cast<double>(s.decay));
+  const auto decay = static_cast<double>(decay_steps(s));
+  if (decay == 0 || left >= decay) return s.learning_rate;
+  return s.learning_rate * (s.final_ratio + (1 - s.final_ratio) * left / decay);
 }
 
 }  // namespace absorb

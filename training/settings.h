@@ -30,6 +30,8 @@ struct TrainingSettings {
 };
 void fields(Fields& list, TrainingSettings& settings);
 
+/// Steps of linear decay at the end of a schedule that isn't a cosine.
+int64_t decay_steps(const TrainingSettings& settings);
 /// Learning rate of step `step` (the first is 1): linear warm-up, then cosine to final_ratio x peak at the last step,
 /// or constant with a linear decay branch over the last `decay` steps.
 double learning_rate(const TrainingSettings& settings, int64_t step);

@@ -1,5 +1,7 @@
 #include "transformer/cost.h"
 
+#include "moe/activation.h"
+
 namespace absorb {
 namespace {
 
@@ -12,33 +14,37 @@ RouteCost first_route(const Routes& routes, bool attention) {
 
 }  // namespace
 
-Cost ModelCost::layer() const {
-  return attention.whole() + hidden.whole() + attention_route.router + attention_route.selection.own +
-         expert_route.router + expert_route.selection.own;
-}
-
 Cost ModelCost::whole() const {
-  return embedding + head + times(norm, 2 * layers + 1) + times(layer(), layers);
+  const Cost keys = attention_route.router + attention_route.selection.own,
+             experts = hidden.whole() + shared.whole() + expert_route.router + expert_route.selection.own;
+  return embedding + head + times(norm, 2 * layers + 1) + times(attention.whole(), layers) +
+         times(keys, routed_layers) + times(dense.whole(), layers - expert_layers) + times(experts, expert_layers);
 }
 
-ModelCost model_cost(const ModelSettings& settings, int64_t vocabulary, bool experts, const Routes& routes) {
-  const int64_t width = settings.width, hidden = settings.feed_forward > 0 ? settings.feed_forward : 4 * width;
+ModelCost model_cost(const ModelSettings& settings, int64_t ids, bool experts, const Routes& routes) {
+  const int64_t vocabulary = vocabulary_rows(settings, ids);
+  const int64_t width = settings.width, hidden = hidden_width(settings);
   const auto d = static_cast<double>(width);
   ModelCost cost;
   cost.layers = settings.layers;
-  cost.embedding = {.parameters = (vocabulary + settings.context) * width, .results = d};
+  for (const auto& [site, route] : routes.at) ++(route->task().attention() ? cost.routed_layers : cost.expert_layers);
+  const int64_t positions = settings.position == "learned" ? settings.context : 0;
+  cost.embedding = {.parameters = (vocabulary + positions) * width, .results = d};
   cost.head = product_cost(width, vocabulary);
-  cost.head.parameters = 0;
-  cost.norm = {.parameters = 2 * width, .results = d};
-  cost.attention = attention_cost(settings.attention, {.width = width, .heads = settings.heads});
+  if (settings.tied) cost.head.parameters = 0;
+  cost.norm = {.parameters = (settings.norm == "layer" ? 2 : 1) * width, .results = d};
+  cost.attention = attention_cost(settings.attention, attention_shape(settings, 0));
   cost.attention_route = first_route(routes, true);
   cost.expert_route = first_route(routes, false);
-  if (!experts) {
-    cost.hidden = {product_cost(width, hidden, true), product_cost(hidden, width, true)};
-    return cost;
-  }
+  const auto layer = [&](int64_t of, const std::string& activation, bool biases) {
+    return HiddenCost{product_cost(width, inputs_of_activation(activation) * of, biases),
+                      product_cost(of, width, biases)};
+  };
+  cost.hidden = cost.dense = layer(hidden, settings.activation, settings.biases);
+  if (!experts) return cost;
   MoeSettings moe = settings.moe;
-  if (moe.hidden == 0) moe.hidden = std::max<int64_t>(hidden / moe.experts, 1);
+  moe.hidden = expert_width(settings);
+  if (moe.shared > 0) cost.shared = layer(moe.shared, moe.activation, moe.biases);
   const double active = cost.expert_route.selection.active;
   cost.active_experts = active > 0 ? active : static_cast<double>(moe.experts);
   cost.hidden = experts_cost(moe, {.width = width}, cost.active_experts);
@@ -53,8 +59,7 @@ Tensor realised_operations(const ModelCost& cost, const Routes& routes, const st
     const RoutingTask& task = routes.at.at(site)->task();
     const double counted =
         task.attention() ? cost.attention.attend.pair_operations * keys : cost.hidden.whole().operations;
-    const double whole =
-        task.attention() ? counted : counted * static_cast<double>(task.choices) / cost.active_experts;
+    const double whole = task.attention() ? counted : counted * static_cast<double>(task.choices) / cost.active_experts;
     rest -= counted;
     out = out.defined() ? out + density * whole : density * whole;
   }

@@ -10,20 +10,22 @@ namespace absorb {
 
 struct ModelCost {
   int64_t layers = 0;
+  int64_t routed_layers = 0, expert_layers = 0;  // that attention is routed in, that hold experts
   Cost embedding, head;                     // tied: the embedding holds the parameters, the head has the operations
   Cost norm;                                // of one; there are 2 layers + 1
   AttentionCost attention;                  // of one layer, as all that follow
-  HiddenCost hidden;                        // the feed-forward layer, or the experts
+  HiddenCost dense;                         // the feed-forward layer of layers without experts
+  HiddenCost hidden;                        // the experts, or dense again where no layer has any
+  HiddenCost shared;                        // the expert that all tokens pass, beside the experts
   RouteCost attention_route, expert_route;  // zero where the target routes nothing there
   double active_experts = 0;                // of each token; 0 without experts
 
-  /// Of one layer: attention, hidden layer, routers and selections. Losses on the routing are training's alone.
-  Cost layer() const;
+  /// All layers' attention, hidden layers, routers and selections. Losses on the routing are training's alone.
   Cost whole() const;
 };
 
-/// `routes`: those of one target, alike in every layer.
-ModelCost model_cost(const ModelSettings& settings, int64_t vocabulary, bool experts, const Routes& routes);
+/// `ids`: of the data. `routes`: those of one target, alike in every layer.
+ModelCost model_cost(const ModelSettings& settings, int64_t ids, bool experts, const Routes& routes);
 
 /// Forward operations of a token that sees `keys` keys, by what routings kept: attention's two products with the kept
 /// keys alone, the kept experts alone; routers score every choice. `densities` are float scalars (PassOutput); the

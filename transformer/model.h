@@ -1,26 +1,11 @@
-// The one language model: pre-LayerNorm blocks of attention and a feed-forward layer or experts, learned positions,
-// tied embedding (science.md section 2). The backbone alone: the routing is an argument of every pass.
+// The one language model: blocks of attention and a feed-forward layer or experts, whose parts are settings
+// (transformer/settings.h). The backbone alone: the routing is an argument of every pass.
 #pragma once
 
-#include "attention/attention.h"
-#include "moe/moe.h"
 #include "transformer/ops/embedding.h"
-#include "transformer/ops/norm.h"
+#include "transformer/settings.h"
 
 namespace absorb {
-
-struct ModelSettings {
-  int64_t layers = 2, width = 128, heads = 4, context = 128;
-  int64_t feed_forward = 0;
-  double dropout = 0;
-  double init_std = 0.02;
-  std::string activation = "gelu";
-  double layer_loss = 0;                // what the layers' own losses weigh in training (per-layer supervision)
-  std::string layer_gradients = "all";  // "own": none passes from a block into the one before
-  AttentionSettings attention;
-  MoeSettings moe;
-};
-void fields(Fields& list, ModelSettings& settings);
 
 /// What a target routes; a run's target also decides whether blocks hold experts.
 struct Target {
@@ -31,10 +16,13 @@ Target target_named(const std::string& name);
 
 class Model {
  public:
-  /// UserError when the sizes don't fit (width not divisible by heads). `experts`: blocks hold experts.
+  /// UserError where the settings contradict each other. `experts`: the blocks that settings.moe.layers names hold
+  /// experts.
   Model(const ModelSettings& settings, int64_t vocabulary, bool experts, const Parameters& parameters);
   /// tokens, targets [B,T] int64 -> [B,T] nats; 0 where the target is -1.
   Tensor losses(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const;
+  /// tokens [B,T] int64 -> [B,T,V], what losses() takes the softmax of.
+  Tensor logits(const Tensor& tokens, const Routes& routes, Pass& pass) const;
   /// Direct effect of what one writer added to the residual stream, [B,T] logits: the target's logit less the mean
   /// logit of the vocabulary, through the final norm with its scale frozen at that of `stream` [B,T,D]
   /// (arXiv:2307.15771; the norm's shift is left out, as it belongs to no writer). `output` [B,T,D]; 0 where the target
@@ -51,12 +39,21 @@ class Model {
   struct Block;
   /// Scalar: the mean loss of `early`, each [B,T,D], one block's stream after the final norm, by the model's own head.
   Tensor layer_losses(const std::vector<Tensor>& early, const Tensor& targets) const;
-  /// losses() in a pass that knows its tokens.
+  /// [V,D]: the embedding's where they are tied.
+  const Tensor& head() const { return head_.defined() ? head_ : embedding_.token; }
+  /// What a block adds to the stream x, whose last branch is pending: see run_block().
+  struct Stream;
+  void run_block(const Block& block, Stream& stream, const Routes& routes, Pass& pass) const;
+  /// work() in a pass that knows its tokens.
+  template <class Work>
+  Tensor knowing(const Tensor& tokens, Pass& pass, const Work& work) const;
+  /// [B,T,D], what the head multiplies, in a pass that knows its tokens. `targets` undefined: no layer is supervised.
   Tensor run(const Tensor& tokens, const Tensor& targets, const Routes& routes, Pass& pass) const;
   ModelSettings settings_;
   int64_t vocabulary_;
   Embedding embedding_;
   Norm final_norm_;
+  Tensor head_;  // [V,D], undefined where it is tied
   std::vector<std::shared_ptr<const Block>> blocks_;
 };
 

@@ -11,7 +11,12 @@ using namespace testing;
 
 struct Setting {
   Parameters parameters{1, at::kDouble};
-  MoeSettings settings{4, 6, "gelu", true};
+  MoeSettings settings = [] {
+    MoeSettings of;
+    of.experts = 4;
+    of.hidden = 6;
+    return of;
+  }();
   Moe moe{"experts", settings, {0, 8, 0, 0.5}, parameters.scope("experts")};
   Routes routes;
 

@@ -43,9 +43,11 @@ std::set<std::string> choices_of_settings() {
   return choices;
 }
 
+// Besides the types themselves: the room that says what other programs call them.
 bool owns(const std::string& file) {
-  return std::ranges::any_of(std::vector<std::string>{"router/routers/", "router/selections/", "router/losses/"},
-                             [&](const std::string& folder) { return file.starts_with(folder); });
+  return std::ranges::any_of(
+      std::vector<std::string>{"router/routers/", "router/selections/", "router/losses/", "studies/exchange/"},
+      [&](const std::string& folder) { return file.starts_with(folder); });
 }
 
 // The conformance kit sets what the field lists document, whatever it is called.

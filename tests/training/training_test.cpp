@@ -261,6 +261,11 @@ TEST(TrainingSchedule, WarmsUpDecaysAndBranches) {
   EXPECT_EQ(learning_rate(s, 80), 1);
   EXPECT_NEAR(learning_rate(s, 90), 0.5, 1e-12);
   EXPECT_NEAR(learning_rate(s, 100), 0, 1e-12);
+  s.schedule = "wsd";
+  EXPECT_NEAR(learning_rate(s, 90), 0.5, 1e-12);
+  s.decay = 0;  // a tenth
+  EXPECT_EQ(learning_rate(s, 90), 1);
+  EXPECT_NEAR(learning_rate(s, 95), 0.5, 1e-12);
 }
 
 TEST(TrainingAdamW, IsItsFormula) {

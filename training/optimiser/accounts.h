@@ -11,7 +11,8 @@
 namespace absorb {
 
 /// Scalars on the device, by the key they have in metrics.jsonl: "grad_norm/<part>" (before clipping),
-/// "density/<site>", "flops_per_token" (PassOutput::operations), "router_displacement" (|now - initial| / |initial| over all router parameters).
+/// "density/<site>", "flops_per_token" (PassOutput::operations), "router_displacement" (|now - initial| / |initial|
+/// over all router parameters).
 using Account = std::map<std::string, Tensor>;
 
 class Accounts {

@@ -7,13 +7,18 @@
 namespace absorb {
 
 struct FeedForward {
-  Tensor in, in_bias, out, out_bias;  // [F,D], [F], [F,D], [D]
+  Tensor in, in_bias, out, out_bias;  // [I,D], [I], [F,D], [D], I = F, or 2F with swiglu; biases may be undefined
   std::string activation;
   double dropout = 0;  // after the activation, and of what the layer adds to the stream
   Site site;
 };
-/// The layer's tensors of `hidden` = F rows, added below `parameters`.
-FeedForward make_feed_forward(const Parameters& parameters, int64_t layer, int64_t width, int64_t hidden, Init init);
+struct FeedForwardShape {
+  int64_t layer = 0, width = 0, hidden = 0;  // D, F
+  std::string activation = "gelu";
+  bool biases = true;
+};
+/// The layer's tensors, added below `parameters`: in (with swiglu gate and up), out, in_bias, out_bias.
+FeedForward make_feed_forward(const Parameters& parameters, const FeedForwardShape& shape, Init init);
 
 /// act(x in^T + in_bias) out + out_bias, for x [B,T,D].
 Branch feed_forward(const Tensor& x, const FeedForward& layer, const Pass& pass);

@@ -49,7 +49,9 @@ std::pair<Tensor, Tensor> norm_gradients(const NormKept& kept, Tensor dx_next, T
 
 }  // namespace
 
-std::string why_no_norm_kernel(const Pass& pass) {
+std::string why_no_norm_kernel(const Norm& norm, const Pass& pass) {
+  if (norm.rms()) return "a root-mean-square norm";
+  if (norm.epsilon != 1e-5) return "a norm whose epsilon isn't 1e-5";
   return pass.in.write ? "what is added to a stream that somebody looks at" : "";
 }
 
