@@ -6,6 +6,8 @@ find_package(ZLIB REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_library(ABSORB_PCRE2 NAMES libpcre2-8.a REQUIRED)
+find_library(ABSORB_UTF8PROC NAMES libutf8proc.a REQUIRED)
+find_path(ABSORB_UTF8PROC_HEADERS NAMES utf8proc.h REQUIRED)
 # Bundles are tar and zstd alone: libarchive.a without what its other formats would ask for.
 find_path(ABSORB_ARCHIVE_HEADERS NAMES archive.h REQUIRED)
 find_library(ABSORB_ARCHIVE NAMES libarchive.a REQUIRED)

@@ -2,7 +2,7 @@
 # (Static libraries would drop what only a plug-in uses, and what only registers itself.)
 add_library(absorb_library SHARED)
 set_target_properties(absorb_library PROPERTIES OUTPUT_NAME absorb LINKER_LANGUAGE CXX)
-target_link_libraries(absorb_library PUBLIC absorb_flags PRIVATE ZLIB::ZLIB "${ABSORB_PCRE2}" "${ABSORB_ARCHIVE}"
+target_link_libraries(absorb_library PUBLIC absorb_flags PRIVATE ZLIB::ZLIB "${ABSORB_PCRE2}" "${ABSORB_UTF8PROC}" "${ABSORB_ARCHIVE}"
   "${ABSORB_ZSTD}" Threads::Threads)
 # libarchive.a names every format that it knows: sections that nobody calls go, and with them their libraries.
 target_link_options(absorb_library PRIVATE LINKER:--exclude-libs,libarchive.a:libzstd.a LINKER:--gc-sections)

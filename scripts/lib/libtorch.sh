@@ -82,15 +82,20 @@ install_libtorch() {
   rm -rf "$folder"
 }
 
-# The documentation's Python examples run in this environment; without it (no network) their test is skipped.
+# The documentation's Python examples and the tests against transformers run in this environment; without it (no network)
+# they are skipped.
 install_python() {
-  [ ! -x .deps/python/bin/python ] || return 0
-  [ -z "$offline" ] || { say "no Python packages offline: the test of docs/python.md is skipped"; return 0; }
-  say "making the Python environment of the documentation's examples"
+  local new=.deps/python
+  ! cmp -s scripts/python.txt .deps/python/installed.txt || return 0
+  [ -z "$offline" ] || { say "no Python packages offline: the tests that need them are skipped"; return 0; }
+  say "making the Python environment of the documentation's examples and of the tests against transformers"
+  [ -x .deps/python/bin/python ] || new=.deps/python.tmp
   rm -rf .deps/python.tmp
-  if python3 -m venv .deps/python.tmp && .deps/python.tmp/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/python.txt; then
-    mv .deps/python.tmp .deps/python
+  if { [ "$new" = .deps/python ] || python3 -m venv "$new"; } && "$new/bin/python" -m pip install --quiet --disable-pip-version-check -r scripts/python.txt; then
+    for site in "$new"/lib/python3*/site-packages; do echo ../../../../libtorch-2.11.0 >"$site/libtorch.pth"; done
+    cp scripts/python.txt "$new/installed.txt"
+    [ "$new" = .deps/python ] || mv "$new" .deps/python
   else
-    say "the Python packages of scripts/python.txt could not be installed: the test of docs/python.md is skipped"
+    say "the Python packages of scripts/python.txt could not be installed: the tests that need them are skipped"
   fi
 }

@@ -1,6 +1,6 @@
 # Debian packages: which ones, and their installation from the network or from a folder.
 build_packages=(g++ make cmake ninja-build ca-certificates python3 python3-pip
-  libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libxxhash-dev zlib1g-dev libpcre2-dev libarchive-dev libzstd-dev
+  libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libxxhash-dev zlib1g-dev libpcre2-dev libutf8proc-dev libarchive-dev libzstd-dev
   libgtest-dev libbenchmark-dev)
 tool_packages=(clang clang-format clang-tidy python3-venv)
 

@@ -13,6 +13,7 @@
 #include "studies/report/data/results.h"
 #include "studies/run/live_run.h"
 #include "tests/docs/page.h"
+#include "tests/python.h"
 #include "tests/studies/synthetic.h"
 #include "tests/studies/synthetic_compensation.h"
 #include "training/checkpoint.h"
@@ -21,11 +22,7 @@
 namespace absorb {
 namespace {
 
-std::string python() {
-  if (const char* chosen = std::getenv("ABSORB_PYTHON")) return chosen;
-  const Path own = docs::repository() / ".deps/python/bin/python";
-  return std::filesystem::exists(own) ? own.string() : "python3";
-}
+using testing::python;
 
 void write_run(const Path& folder, const std::string& arm) {
   std::filesystem::create_directories(folder);

@@ -1,4 +1,5 @@
 // The list of data sets: a new type is one header, one source and one line here.
+#include "training/data/imported.h"
 #include "training/data/source.h"
 #include "training/data/tasks/codes.h"
 #include "training/data/tasks/mixture.h"
@@ -16,6 +17,7 @@ void add_builtin_data(DataSources& sources) {
   add_mixture(sources);
   add_recall(sources);
   add_rule(sources);
+  add_imported(sources);
 }
 
 DataSources& data_sources() {

@@ -204,7 +204,7 @@ TEST_F(TrainingDataset, ATypeIsOneOfTheRegistry) {
   const auto read = [](const std::string& text) { return read_data(Settings::from_text(text, "study.toml")); };
   const auto fails = [&](const std::string& text) { return complaint([&] { read(text); }); };
   EXPECT_EQ(fails("type = 'wood'"),
-            "study.toml:1:1: unknown data set \"wood\"; known: codes, mixture, recall, rule, text, tokens");
+            "study.toml:1:1: unknown data set \"wood\"; known: codes, imported, mixture, recall, rule, text, tokens");
   EXPECT_TRUE(
       contains(fails("type = 'recall'\npiars = 3"), "study.toml:2:1: unknown key `piars`; did you mean `pairs`?"));
   EXPECT_TRUE(contains(complaint([&] { make_dataset(read("type = 'recall'"), 31, 0); }), "needs a context of 32"));

@@ -31,7 +31,7 @@ std::size_t Bpe::Hash::operator()(std::string_view text) const {
   return XXH3_64bits(text.data(), text.size());
 }
 
-Bpe::Bpe(BpeModel model) : model_(std::move(model)) {
+Bpe::Bpe(BpeModel model, std::vector<WordSplitter> words) : model_(std::move(model)), words_(std::move(words)) {
   std::unordered_map<std::string_view, uint32_t> ids;
   for (uint32_t id = 0; id < model_.tokens.size(); ++id) ids.emplace(model_.tokens[id], id);
   const auto id_of = [&ids](const std::string& bytes) {
@@ -45,10 +45,16 @@ Bpe::Bpe(BpeModel model) : model_(std::move(model)) {
     const auto [left, right] = model_.merges[rank];
     merges_.try_emplace(pair_key(left, right), Merge{rank, id_of(model_.tokens.at(left) + model_.tokens.at(right))});
   }
+  if (model_.whole_words) whole_ = std::move(ids);
 }
 
 void Bpe::encode(std::string_view text, std::vector<uint32_t>& ids) {
-  words_.split(text, [&](std::string_view word) { encode_word(word, ids); });
+  split(text, 0, ids);
+}
+
+void Bpe::split(std::string_view text, std::size_t step, std::vector<uint32_t>& ids) {
+  if (step == words_.size()) return encode_word(text, ids);
+  words_[step].split(text, [&](std::string_view word) { split(word, step + 1, ids); });
 }
 
 void Bpe::encode_word(std::string_view word, std::vector<uint32_t>& ids) {
@@ -68,6 +74,7 @@ const Bpe::Merge* Bpe::merge_of(uint32_t left, uint32_t right) const {
 }
 
 void Bpe::merge_word(std::string_view word, std::vector<uint32_t>& ids) const {
+  if (const auto whole = whole_.find(word); whole != whole_.end()) return ids.push_back(whole->second);
   std::vector<Symbol> symbols(word.size());
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
   const auto offer = [&](uint32_t at) {

@@ -21,6 +21,7 @@ struct BpeModel {
   std::vector<std::string> tokens;                    // the bytes of each id
   std::vector<std::pair<uint32_t, uint32_t>> merges;  // ids of both parts, in the order in which they were learned
   uint32_t end_of_document = 0;
+  bool whole_words = false;  // a word that is a token is that token, whatever its merges would make of it
 };
 
 /// The text that ends a document in GPT-2's vocabulary.
@@ -33,8 +34,9 @@ constexpr uint64_t pair_key(uint32_t left, uint32_t right) {
 
 class Bpe final : public Tokeniser {
  public:
-  /// The model must hold every single byte, and every merge's result.
-  explicit Bpe(BpeModel model);
+  /// The model must hold every single byte, and every merge's result. A text goes through `words` one after the other:
+  /// each splits what the one before left.
+  explicit Bpe(BpeModel model, std::vector<WordSplitter> words = std::vector<WordSplitter>(1));
 
   void encode(std::string_view text, std::vector<uint32_t>& ids) override;
   std::string decode(std::span<const uint32_t> ids) const override;
@@ -52,13 +54,15 @@ class Bpe final : public Tokeniser {
     std::size_t operator()(std::string_view text) const;
   };
 
+  void split(std::string_view text, std::size_t step, std::vector<uint32_t>& ids);
   void encode_word(std::string_view word, std::vector<uint32_t>& ids);
   void merge_word(std::string_view word, std::vector<uint32_t>& ids) const;
   const Merge* merge_of(uint32_t left, uint32_t right) const;
 
   BpeModel model_;
-  WordSplitter words_;
-  std::array<uint32_t, 256> bytes_{};  // id of each byte
+  std::vector<WordSplitter> words_;
+  std::unordered_map<std::string_view, uint32_t> whole_;  // views of model_.tokens; empty unless whole_words
+  std::array<uint32_t, 256> bytes_{};                     // id of each byte
   std::unordered_map<uint64_t, Merge> merges_;
   std::unordered_map<std::string, std::vector<uint32_t>, Hash, std::equal_to<>> seen_;  // most words come again
 };

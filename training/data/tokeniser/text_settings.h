@@ -10,8 +10,8 @@ struct TextSettings : SplitFiles {
   std::string documents = "blank_lines";  // or "whole", or a regular expression that matches where a document starts
   std::string text_field = "text";        // of a line of .jsonl: where its text is
   std::string strip;                      // a regular expression; what it matches is cut out of every document
-  std::string tokens = "bytes";           // tokeniser: "bytes", "bpe" (learned from the training split) or "gpt2"
-  std::string tokeniser;                  // gpt2: folder of encoder.json and vocab.bpe
+  std::string tokens = "bytes";           // "bytes", "bpe" (learned from the training split), "gpt2", "huggingface"
+  std::string tokeniser;                  // gpt2, huggingface: folder of their files
   double valid_share = 0.01;              // of the documents of `corpus`
   double test_share = 0.01;
   int64_t split_salt = 0;  // another number deals the documents anew
@@ -25,6 +25,8 @@ TextSettings text_settings(const DataSettings& data);
 void require_valid(const TextSettings& data);
 /// The files that it names and that don't exist.
 std::vector<std::string> missing_files(const TextSettings& data);
+/// The files that its tokeniser is read from; empty where it needs none.
+std::vector<Path> tokeniser_files(const TextSettings& data);
 /// Where text is kept as tokens: `cache`, or `tokens` beside the corpus.
 std::string cache_folder(const TextSettings& data);
 

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "training/data/tokeniser/bpe.h"
 #include "training/data/tokeniser/bpe_files.h"
+#include "training/data/tokeniser/huggingface.h"
 
 namespace absorb {
 namespace {
@@ -28,8 +29,9 @@ class Bytes final : public Tokeniser {
 
 std::shared_ptr<Tokeniser> make_tokeniser(const TextSettings& data) {
   if (data.tokens == "bytes") return std::make_shared<Bytes>();
-  require(data.tokens == "gpt2", "data.tokens = \"{}\" is no tokeniser that needs no training; known: bytes, gpt2",
-          data.tokens);
+  if (data.tokens == "huggingface") return read_huggingface(data.tokeniser);
+  require(data.tokens == "gpt2",
+          "data.tokens = \"{}\" is no tokeniser that needs no training; known: bytes, gpt2, huggingface", data.tokens);
   return std::make_shared<Bpe>(read_bpe(data.tokeniser));
 }
 

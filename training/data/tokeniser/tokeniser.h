@@ -32,8 +32,8 @@ class Tokeniser {
 };
 
 /// What data.tokens names and needs no training. "bytes": vocabulary 256, the id of a byte is its value; text holds no
-/// byte 0, so that 0 ends a document. "gpt2": byte pair encoding by the two files in data.tokeniser.
-/// UserError for another name, or files that can't be read as such.
+/// byte 0, so that 0 ends a document. "gpt2": byte pair encoding by the two files in data.tokeniser. "huggingface": by
+/// its tokenizer.json. UserError for another name, or files that can't be read as such.
 std::shared_ptr<Tokeniser> make_tokeniser(const TextSettings& data);
 
 }  // namespace absorb

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/error.h"
+
 namespace absorb {
 namespace {
 
@@ -35,15 +37,57 @@ bool ends_white(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+/// The expression with what PCRE2 takes for ASCII's spelt out.
+std::string with_unicode_classes(const std::string& pattern, const std::string& what) {
+  const std::string digit = R"(\p{Nd})", letter = R"(\p{L}\p{M}\p{N}\p{Pc})";
+  std::string out;
+  bool inside = false;  // of [ ]
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    if (pattern[at] != '\\' || at + 1 == pattern.size()) {
+      if (pattern[at] == '[') inside = true;
+      if (pattern[at] == ']') inside = false;
+      out += pattern[at];
+      continue;
+    }
+    const char next = pattern[++at];
+    const std::string members = next == 's' || next == 'S'   ? std::string(space)
+                                : next == 'd' || next == 'D' ? digit
+                                : next == 'w' || next == 'W' ? letter
+                                                             : "";
+    const bool negated = next == 'S' || next == 'D' || next == 'W';
+    require(!inside || !negated, "{}: \\{} inside [] isn't read: {}", what, next, pattern);
+    if (members.empty())
+      out += std::string("\\") + next;
+    else if (inside)
+      out += members;
+    else
+      out += (negated ? "[^" : "[") + members + "]";
+  }
+  return out;
+}
+
+}  // namespace
+
+WordSplitter::WordSplitter(const std::string& pattern, const std::string& what)
+    : pattern_(with_unicode_classes(pattern, what), what, Regex::Text::utf8) {}
+
 WordSplitter::WordSplitter() : pattern_(published_pattern(), "GPT-2's expression", Regex::Text::utf8) {}
 
 void WordSplitter::split(std::string_view text, const WordSink& use) const {
   while (!text.empty()) {
     const std::string_view whole = text.substr(0, pattern_.well_formed(text));
     Regex::Match match;
+    std::size_t used = 0;  // GPT-2's expression leaves nothing out
     for (std::size_t at = 0; at < whole.size() && pattern_.find(whole, at, false, match) == Regex::Found::yes;
-         at = match.end)
+         at = std::max(match.end, at + 1)) {
+      if (match.end == match.begin) continue;
+      if (match.begin > used) use(whole.substr(used, match.begin - used));
       use(whole.substr(match.begin, match.end - match.begin));
+      used = match.end;
+    }
+    if (used < whole.size()) use(whole.substr(used));
     text.remove_prefix(whole.size());
     std::size_t broken = 0;
     // Four bytes hold any character, and looking at no more keeps this linear.

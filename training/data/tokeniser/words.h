@@ -17,7 +17,11 @@ using WordSink = std::function<void(std::string_view)>;
 /// Not for use by two threads at a time.
 class WordSplitter {
  public:
+  /// As GPT-2 does.
   WordSplitter();
+  /// By an expression as tokenizers has them, in which \\s, \\d and \\w are Unicode's: every match is a word, and so is
+  /// what stands between two. UserError that starts with `what` where it is none.
+  WordSplitter(const std::string& pattern, const std::string& what);
   /// Calls `use` for every word in order; together they are `text`. Bytes that are no UTF-8 are allowed: each run of
   /// them is a word, and what stands around it is split as if it ended there.
   void split(std::string_view text, const WordSink& use) const;

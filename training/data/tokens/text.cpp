@@ -14,7 +14,7 @@ std::string words_for(const TextSettings& data) {
   if (data.tokens == "bpe")
     return fmt::format("text read as {} tokens of a byte pair encoding that was learned from its training split",
                        grouped(data.vocabulary));
-  if (data.tokens == "gpt2")
+  if (!tokeniser_files(data).empty())
     return fmt::format("text read as tokens of the byte pair encoding in {}", Path(data.tokeniser).filename().string());
   return fmt::format("text read as {}", data.tokens);
 }

@@ -28,9 +28,7 @@ Json identity(const TextSettings& data) {
   Json result = {{"format", format}, {"tokens", data.tokens}, {"documents", data.documents}, {"strip", data.strip}};
   if (data.text_field != "text") result["text_field"] = data.text_field;
   if (data.tokens == "bpe") result["vocabulary"] = data.vocabulary;
-  if (data.tokens == "gpt2")
-    for (const char* name : {encoder_file, merges_file})
-      result["tokeniser"].push_back(hash_file(Path(data.tokeniser) / name));
+  for (const Path& file : tokeniser_files(data)) result["tokeniser"].push_back(hash_file(file));
   if (!data.corpus.empty()) {
     result["valid_share"] = data.valid_share;
     result["test_share"] = data.test_share;
