@@ -211,6 +211,7 @@ struct Line {
   ConformOptions conform;
   BenchOptions bench;
   BundleOptions bundles;
+  ExchangeOptions exchange;
   std::vector<std::string> plugins;
   Command chosen;
 };
@@ -228,6 +229,7 @@ void add_commands(CLI::App& app, Line& line) {
   add_conform(app, line.conform, line.chosen);
   add_bench(app, line.bench, line.chosen);
   add_bundles(app, line.bundles, line.chosen);
+  add_exchange(app, line.exchange, line.chosen);
   add_plugins(app, line.plugins);
 }
 
@@ -244,7 +246,7 @@ int command_line(int argc, char** argv) {
       "75 interrupted (the same command goes on)");
   Line line;
   line.run.argv.assign(argv, argv + argc);
-  line.bundles.verify.argv.assign(argv, argv + argc);
+  line.bundles.verify.argv = line.exchange.import.argv = line.run.argv;
   add_commands(app, line);
   try {
     app.parse(argc, argv);

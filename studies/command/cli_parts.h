@@ -27,6 +27,13 @@ int failed(const char* text, int status);
 int printed(int status);
 /// "there is no command "rnu": did you mean "run"?" for a line that the parser refuses; empty where nothing is near.
 std::string suggestion(const CLI::App& app, int argc, char** argv);
+/// Of import, export and evaluate.
+struct ExchangeOptions {
+  ImportOptions import;
+  ExportOptions out;
+  EvaluateOptions evaluate;
+};
+void add_exchange(CLI::App& app, ExchangeOptions& options, Command& chosen);
 void add_bundles(CLI::App& app, BundleOptions& options, Command& chosen);
 
 }  // namespace absorb

@@ -121,6 +121,29 @@ struct VerifyOptions {
 /// UserError for what isn't as it was written.
 int verify_command(const VerifyOptions& options);
 
+struct ImportOptions {
+  Path from, to;
+  std::vector<std::string> argv;
+};
+/// A Hugging Face folder as a run's folder.
+int import_command(const ImportOptions& options);
+
+struct ExportOptions {
+  Path run, to;
+};
+/// A finished run as a Hugging Face folder.
+int export_command(const ExportOptions& options);
+
+struct EvaluateOptions {
+  std::vector<Path> what;          // runs, studies, Hugging Face folders
+  std::vector<Path> texts, pairs;  // pairs: files, or folders of them
+  std::string tokeniser, device = "auto";
+  int64_t batch = 16;
+  Path json;
+};
+/// What finished models say of other text; trains and changes nothing.
+int evaluate_command(const EvaluateOptions& options);
+
 /// Parses the command line and runs the command; every UserError becomes one line and exit status 2.
 int command_line(int argc, char** argv);
 

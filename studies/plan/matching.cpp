@@ -40,10 +40,10 @@ Matched match_to_dense(RunSettings& run, const std::string& match, int64_t vocab
   dense.target = "dense";
   keep_native_unless_routed(dense);
   const Target target = target_named(run.target);
-  if (run.model.feed_forward == 0) run.model.feed_forward = dense.model.feed_forward = 4 * run.model.width;
+  run.model.feed_forward = dense.model.feed_forward = hidden_width(run.model);
   int64_t& width = target.moe ? run.model.moe.hidden : run.model.feed_forward;
   const bool solves = match != "none" && run.target != "dense" && !(target.moe && width > 0);
-  if (target.moe && width == 0) width = std::max<int64_t>(run.model.feed_forward / run.model.moe.experts, 1);
+  if (target.moe) width = expert_width(run.model);
   const double goal = quantity(size_of(dense, vocabulary), match);
   if (solves) {
     // Sizes are affine in the width: two points give the line, and its nearest whole width is checked.

@@ -6,10 +6,25 @@
 namespace absorb {
 namespace {
 
+/// What is not as in the paper's model (docs/science.md section 2).
+std::string parts_words(const ModelSettings& model) {
+  const ModelSettings usual;
+  std::vector<std::string> parts;
+  if (model.position != usual.position) parts.emplace_back("rotary positions");
+  if (model.activation != usual.activation) parts.push_back("activation " + model.activation);
+  if (model.attention.kv_heads > 0 && model.attention.kv_heads != model.heads)
+    parts.push_back(fmt::format("{} heads of keys and values", model.attention.kv_heads));
+  if (model.attention.head_dim > 0) parts.push_back(fmt::format("heads of width {}", model.attention.head_dim));
+  if (model.attention.qk_norm != usual.attention.qk_norm) parts.emplace_back("norms of queries and keys");
+  if (model.moe.shared > 0) parts.emplace_back("a shared expert");
+  if (!model.tied) parts.emplace_back("a head of its own");
+  return parts.empty() ? "" : ", with " + join(parts);
+}
+
 std::string model_words(const ModelSettings& model) {
-  return fmt::format(
-      "All arms share a pre-LayerNorm transformer of {} layers, width {}, {} heads and a context of {} tokens",
-      model.layers, model.width, model.heads, model.context);
+  return fmt::format("All arms share a {}-{} transformer of {} layers, width {}, {} heads and a context of {} tokens{}",
+                     model.after() ? "post" : "pre", model.norm == "rms" ? "RMSNorm" : "LayerNorm", model.layers,
+                     model.width, model.heads, model.context, parts_words(model));
 }
 
 std::string training_sentence(const TrainingSettings& training, int64_t context) {
@@ -17,8 +32,8 @@ std::string training_sentence(const TrainingSettings& training, int64_t context)
   if (schedule == "cosine")
     schedule =
         training.final_ratio == 0 ? "a cosine to 0" : fmt::format("a cosine to {:g} of it", training.final_ratio);
-  else if (training.decay > 0)
-    schedule = fmt::format("a constant rate and {} steps of linear decay", training.decay);
+  else if (decay_steps(training) > 0)
+    schedule = fmt::format("a constant rate and {} steps of linear decay", decay_steps(training));
   else
     schedule = "a constant rate";
   return fmt::format(
@@ -32,7 +47,7 @@ std::string training_sentence(const TrainingSettings& training, int64_t context)
 }  // namespace
 
 MethodsWords methods_words(const Settings& base) {
-  const auto model = read_settings<ModelSettings>(base.table("model"));
+  const auto model = read_settings<ModelSettings>(with_pretrained(base).table("model"));
   return {make_source(read_data(base.table("data")))->sentence(), model_words(model),
           training_sentence(read_settings<TrainingSettings>(base.table("training")), model.context)};
 }

@@ -8,6 +8,7 @@
 #include "studies/folder/fields/record_fields.h"
 #include "studies/plan/folder_names.h"
 #include "studies/plugin/load.h"
+#include "studies/pretrained/pretrained.h"
 #include "studies/study/tune.h"
 #include "training/data/vocabulary.h"
 
@@ -106,13 +107,17 @@ class Planner {
       for (const auto& [key, value, label] : cell) labels[key] = label;
       const TunedSpec* tuned = tuned_for(study_, arm.name, target, labels);
       spec.settings = read_run_settings(tables(arm.overrides, cell, tuned), target, seed);
+      require(study_.settings.match == "none" || !names_folder(spec.settings.start.from),
+              "{}: arms that begin from a Hugging Face folder have its sizes: set study.match = \"none\"",
+              study_.file.string());
       try {
         match(spec.settings, cell);
       } catch (const UserError& error) {  // what a type refuses of a task; its settings were legal by themselves
         user_error("{}: arm \"{}\", target {}: {}", study_.file.string(), arm.name, target, error.what());
       }
-      spec.settings.start.from = arm.from;
-      spec.settings.start.reinitialise = arm.reinitialise;
+      StartSettings& start = spec.settings.start;
+      if (!arm.from.empty() && arm.from != from_model) start.from = arm.from;
+      if (!start.from.empty()) start.reinitialise = arm.reinitialise;
       if (arm.name == "dense" && !dense_seen_.insert(identity(spec.settings)).second) continue;
       CellName name{arm.name + (target == "dense" ? "" : "." + target), {}};
       for (const auto& [key, value, label] : cell) {
@@ -138,7 +143,9 @@ class Planner {
   // A child's identity holds its parent's, so parents come first.
   const std::string& resolve_identity(RunSpec& run) {
     if (!run.identity.empty()) return run.identity;
-    if (StartSettings& start = run.settings.start; !start.from.empty()) {
+    if (StartSettings& start = run.settings.start; names_folder(start.from)) {
+      start.parent = hash_of(folder_named(start.from));
+    } else if (!start.from.empty()) {
       const std::string target = start.from == "dense" ? "dense" : run.settings.target;
       RunSpec* parent = nullptr;
       for (RunSpec& other : plan_.runs)
@@ -151,6 +158,12 @@ class Planner {
       start.parent = resolve_identity(*parent);
     }
     return run.identity = identity(run.settings);
+  }
+
+  const std::string& hash_of(const Path& folder) {
+    std::string& hash = folder_hashes_[folder];
+    if (hash.empty()) hash = PretrainedModel(folder).hash();
+    return hash;
   }
 
   void resolve_moments(RunSpec& run) const {
@@ -173,6 +186,7 @@ class Planner {
   std::vector<CellName> names_;  // of each run
   std::set<std::string> dense_seen_;
   std::set<Path> used_;
+  std::map<Path, std::string> folder_hashes_;
 };
 
 }  // namespace

@@ -31,6 +31,9 @@ struct RunSettings {
 std::map<std::string, std::string> plugins_of(const RunSettings& run);
 /// QK^T may be left out for a router that stands in its place; attention that isn't routed keeps it.
 void keep_native_unless_routed(RunSettings& run);
+/// The tables with what [model] from = "DIR" stands for, laid below what they say themselves: the sizes of the folder's
+/// model, its routing of experts, and [start]. Without it, as they are. UserError where the folder can't be read.
+Settings with_pretrained(const Settings& tables);
 /// Reads [model], [routing] (with the tables `attention` and `moe` laid on last), [data] and [training].
 RunSettings read_run_settings(const Settings& tables, const std::string& target, int64_t seed);
 /// Resolved tables as JSON, defaults included; routing of a kind only where the target uses it.

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "studies/folder/paths.h"
+#include "studies/pretrained/pretrained.h"
 #include "tensors/linear/fused_weights.h"
 #include "training/checkpoint.h"
 #include "training/optimiser/rates.h"
@@ -33,8 +34,8 @@ std::shared_ptr<const FusedWeights> LiveRun::fused_weights() const {
 }
 
 TokenLosses LiveRun::training_losses(std::shared_ptr<const FusedWeights> fused) const {
-  return [inner = losses(), bf16 = settings_.training.precision == "bf16", fused = std::move(fused),
-          cost = cost_, routes = routes_](const Batch& batch, Pass& pass) {
+  return [inner = losses(), bf16 = settings_.training.precision == "bf16", fused = std::move(fused), cost = cost_,
+          routes = routes_](const Batch& batch, Pass& pass) {
     if (fused && !pass.in.weights_in_step) fused->refresh();
     PassInput input = pass.in;
     input.bf16 = bf16;
@@ -88,11 +89,27 @@ Moments read_moments(const Path& folder) {
   return moments;
 }
 
+namespace {
+
+/// Named tensors that are there or not; undefined: not.
+using Weights = std::function<Tensor(const std::string& name)>;
+
+Weights weights_of(const StartSettings& start, const Path& parent) {
+  if (names_folder(start.from)) {
+    auto model = std::make_shared<const PretrainedModel>(folder_named(start.from));
+    require(model->hash() == start.parent, "{}: isn't what it was when the study was planned", start.from);
+    return [model](const std::string& name) { return model->contains(name) ? model->read(name) : Tensor(); };
+  }
+  require_weights(parent, fmt::format("an arm with from = \"{}\"", start.from));
+  auto file = std::make_shared<const SafetensorsFile>(parent / "weights.safetensors");
+  return [file](const std::string& name) { return file->contains(name) ? file->read(name) : Tensor(); };
+}
+
+}  // namespace
+
 void load_start(const LiveRun& run, const StartSettings& start, const Path& parent) {
   at::NoGradGuard no_grad;
-  const Path file = parent / "weights.safetensors";
-  require_weights(parent, fmt::format("an arm with from = \"{}\"", start.from));
-  const auto weights = read_safetensors(file);
+  const Weights weights = weights_of(start, parent);
   std::vector<std::size_t> used(start.reinitialise.size(), 0);
   int64_t loaded = 0;
   for (auto& [name, tensor] : named_tensors(run.parameters())) {
@@ -102,13 +119,13 @@ void load_start(const LiveRun& run, const StartSettings& start, const Path& pare
         anew = true;
         ++used[i];
       }
-    const auto found = weights.find(name);
-    if (anew || found == weights.end()) continue;
-    require(found->second.sizes() == tensor.sizes(),
+    const Tensor found = anew ? Tensor() : weights(name);
+    if (!found.defined()) continue;
+    require(found.sizes() == tensor.sizes(),
             "from = \"{}\": {} has another shape there; give both arms the same sizes, or name it in `reinitialise`",
             start.from, name);
     Tensor target = tensor;
-    target.copy_(found->second);
+    target.copy_(found);
     ++loaded;
   }
   for (std::size_t i = 0; i < used.size(); ++i)

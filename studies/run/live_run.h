@@ -45,7 +45,8 @@ void load_weights(const LiveRun& run, const Path& folder);
 /// moments.safetensors of a finished run.
 Moments read_moments(const Path& folder);
 /// Another run's weights, by name, as the start of `run`: what both have, less what `start.reinitialise` names.
-/// UserError where a tensor has another shape.
+/// `parent` is that run's folder; where `start.from` names a Hugging Face folder, the weights are that one's. UserError
+/// where a tensor has another shape.
 void load_start(const LiveRun& run, const StartSettings& start, const Path& parent);
 /// Whether a router or loss at experts needs their measured gains.
 bool reads_gains(const Routes& routes);

@@ -211,7 +211,8 @@ void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpe
   std::map<std::string, std::set<std::string>> parents = {{"dense", {}}};
   for (const ArmSpec& arm : arms) {
     parents[arm.name];
-    if (!arm.from.empty()) parents[arm.name].insert(arm.from);
+    const bool of_folder = arm.from == from_model || arm.from.starts_with("huggingface:");
+    if (!arm.from.empty() && !of_folder) parents[arm.name].insert(arm.from);
     const Settings routing = arm.overrides.table("routing");
     for (const Settings& table : {routing, routing.table("attention"), routing.table("moe")})
       if (table.has("moments_of") && table.value()["moments_of"].is_string())  // otherwise its reader complains

@@ -144,6 +144,8 @@ ArmSpec read_arm(const Settings& table) {
   require(!means_missing(arm.name),
           "{}: an arm called \"{}\" would be a missing value to pandas and R; choose another name", table.where("name"),
           arm.name);
+  require(arm.name != from_model, "{}: `from = \"{}\"` means what model.from names; choose another name for this arm",
+          table.where("name"), from_model);
   require(arm.name != "dense", "{}: the arm \"dense\" comes with every study; choose another name",
           table.where("name"));
   if (table.has("targets")) {
@@ -155,7 +157,8 @@ ArmSpec read_arm(const Settings& table) {
     check_targets(table, "targets", arm.targets);
   }
   if (table.has("from")) {
-    require(table.value()["from"].is_string(), "{}: `from` names an arm", table.where("from"));
+    require(table.value()["from"].is_string(), "{}: `from` names an arm, \"model\" or \"huggingface:DIR\"",
+            table.where("from"));
     arm.from = table.value()["from"];
   }
   arm.reinitialise = patterns(table, "reinitialise");

@@ -10,11 +10,15 @@
 
 namespace absorb {
 
+/// `from` of an arm that begins as the study's models do: from the folder that model.from names, or from initial
+/// values.
+inline constexpr const char* from_model = "model";
+
 struct ArmSpec {
   std::string name;
   Settings overrides = {};                // dotted keys of [[arm]], without name and targets
   std::vector<std::string> targets = {};  // empty: every target of the study
-  std::string from = {};                  // the arm whose weights it starts from, or empty
+  std::string from = {};                  // the arm or folder whose weights it starts from, or from_model, or empty
   std::vector<std::string> reinitialise = {};
 };
 

@@ -86,8 +86,7 @@ std::vector<double> beside_control(const Pairs& pairs, const RunGroup* third) {
 void add_shares(ContrastResult& result, const Pairs& pairs, const ThirdArms& third) {
   result.stable_by_seed = beside_control(pairs, third.redrawn);
   result.stable = paired(quantity_of(result, "V_stable").first);
-  result.share =
-      result.redrawn.empty() ? Ratio{nan, std::nullopt, "no redrawn arm"} : quantity_of(result, "S").ratio();
+  result.share = result.redrawn.empty() ? Ratio{nan, std::nullopt, "no redrawn arm"} : quantity_of(result, "S").ratio();
   result.reference_by_seed = beside_control(pairs, third.always);
   for (double& reference : result.reference_by_seed) reference = -reference;
   result.index = result.always.empty() ? Ratio{nan, std::nullopt, "no arm `always`"} : quantity_of(result, "A").ratio();

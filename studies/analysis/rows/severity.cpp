@@ -77,7 +77,8 @@ void add_shares(const Study& study, std::vector<SeverityResult>& out, const Seve
   std::string word(name(verdict(of_share)));
   if (word == name(Verdict::undecided) && std::isnan(share.mean)) word = "undecided (S undefined)";
   share.verdict = with_masks(word, masks);
-  SeverityResult nats = row(common, "stable", "nats", minus(in_both(attention, moe, "V_stable")), attention.margin_nats);
+  SeverityResult nats =
+      row(common, "stable", "nats", minus(in_both(attention, moe, "V_stable")), attention.margin_nats);
   nats.verdict = with_masks(std::string(name(verdict(evidence(study, nats)))), masks);
   out.push_back(share);
   out.push_back(nats);
