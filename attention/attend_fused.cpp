@@ -133,7 +133,8 @@ Tensors backward(const Call& call, const Tensor& gradient) {
 }  // namespace
 
 std::string why_no_attend_kernel(const AttendInput& in, const Routing* routing) {
-  if (!in.q.defined() || !in.packed.defined()) return "attention without QK^T";
+  if (!in.q.defined()) return "attention without QK^T";
+  if (!in.packed.defined()) return "attention whose queries and keys are turned, normed or shared";
   const int64_t width = in.q.size(-1);
   if (is_dense(routing))
     return kernels::attend_has_kernel(width, 0) ? "" : fmt::format("attention with heads of {}", width);

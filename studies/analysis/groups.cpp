@@ -58,6 +58,21 @@ const RunGroup* find_group(const std::vector<RunGroup>& groups, const std::strin
   return found == groups.end() ? nullptr : &*found;
 }
 
+std::vector<const RunGroup*> places_of(const std::vector<RunGroup>& groups) {
+  std::vector<const RunGroup*> places;
+  for (const RunGroup& group : groups) {
+    const auto same = [&group](const RunGroup* p) { return p->target == group.target && p->cell == group.cell; };
+    if (group.target != "dense" && std::none_of(places.begin(), places.end(), same)) places.push_back(&group);
+  }
+  return places;
+}
+
+const RunGroup* arm_at(const std::vector<RunGroup>& groups, const std::string& arm, const RunGroup& place) {
+  if (arm != "dense") return find_group(groups, arm, place.target, place.cell);
+  const RunGroup* dense = find_group(groups, arm, "dense", place.cell);
+  return dense != nullptr ? dense : find_group(groups, arm, "dense", {});
+}
+
 std::vector<Cell> cells_of(const std::vector<RunGroup>& groups) {
   std::vector<Cell> cells;
   for (const RunGroup& group : groups)

@@ -25,6 +25,11 @@ std::vector<RunGroup> group_runs(const Study& study, const std::vector<RunRecord
 /// Null when the study has no such runs.
 const RunGroup* find_group(const std::vector<RunGroup>& groups, const std::string& arm, const std::string& target,
                            const Cell& cell);
+/// One group for every target (but dense) and cell: where contrasts are made.
+std::vector<const RunGroup*> places_of(const std::vector<RunGroup>& groups);
+/// The arm there; the dense arm stands beside every target, and beside every cell where no axis touches it. Null where
+/// the study has no such runs.
+const RunGroup* arm_at(const std::vector<RunGroup>& groups, const std::string& arm, const RunGroup& place);
 /// Every cell of the groups once, in their order.
 std::vector<Cell> cells_of(const std::vector<RunGroup>& groups);
 

@@ -1,13 +1,13 @@
 #include <cmath>
 #include <iostream>
 #include <map>
-#include <set>
 
 #include "core/device.h"
 #include "core/error.h"
 #include "core/numbers.h"
 #include "statistics/documents.h"
 #include "statistics/paired.h"
+#include "studies/analysis/groups.h"
 #include "studies/command/commands.h"
 #include "studies/command/summary.h"
 #include "studies/evaluate/texts.h"
@@ -29,15 +29,14 @@ struct Asked {
 };
 
 struct Row {
-  std::string name, group;  // group: arm and target (and cell) of a study's run; else the name
-  int64_t seed = 0;
+  std::string name;
+  Path folder;
   std::map<std::string, Asked> by_file;
 };
 
 struct Wanted {
   ModelRequest model;
-  std::string name, group;
-  int64_t seed = 0;
+  std::string name;
 };
 
 /// Every finished run of a study, or the folder itself.
@@ -45,14 +44,11 @@ std::vector<Wanted> wanted_models(const EvaluateOptions& options) {
   std::vector<Wanted> out;
   for (const Path& folder : options.what) {
     if (!fs::exists(folder / "plan.json") && !fs::exists(folder / "study.toml")) {
-      out.push_back({{folder, {}, options.tokeniser}, folder.string(), folder.string(), 0});
+      out.push_back({{folder, {}, options.tokeniser}, folder.string()});
       continue;
     }
-    for (const RunSpec& run : plan_in(folder).runs) {
-      if (!is_done(run.folder)) continue;
-      const std::string group = run.folder.parent_path().filename().string();
-      out.push_back({{run.folder, run.moments_run, options.tokeniser}, run.name(), group, run.settings.seed});
-    }
+    for (const RunSpec& run : plan_in(folder).runs)
+      if (is_done(run.folder)) out.push_back({{run.folder, run.moments_run, options.tokeniser}, run.name()});
   }
   require(!out.empty(), "no run there is finished: `absorb run` trains them");
   return out;
@@ -75,7 +71,7 @@ std::vector<Path> pair_files(const std::vector<Path>& named) {
 Row ask(const Wanted& wanted, const EvaluateOptions& options, const std::map<std::string, std::vector<Pair>>& pairs,
         at::Device device) {
   const EvaluatedModel model = open_model(wanted.model, device);
-  Row row{wanted.name, wanted.group, wanted.seed, {}};
+  Row row{wanted.name, wanted.model.folder, {}};
   for (const Path& text : options.texts) {
     const TextResult found = evaluate_text(model, text, options.batch);
     row.by_file[text.string()] = {found.loss, found.bits_per_byte, found.tokens, {}};
@@ -132,19 +128,22 @@ std::string pair_rows(const std::vector<Row>& rows, const std::map<std::string, 
   return "MINIMAL PAIRS: the share of which the good sentence is the likelier one\n" + table.text(table_width) + '\n';
 }
 
-/// The runs of two arms by common seed.
-std::vector<std::pair<const Row*, const Row*>> pairs_of(const std::vector<Row>& rows, const std::string& one,
-                                                        const std::string& other) {
-  std::vector<std::pair<const Row*, const Row*>> out;
-  for (const Row& a : rows)
-    for (const Row& b : rows)
-      if (a.group == one && b.group == other && a.seed == b.seed) out.emplace_back(&a, &b);
+using Both = std::vector<std::pair<const Row*, const Row*>>;
+
+/// The runs of two groups by common seed.
+Both pairs_of(const std::vector<Row>& rows, const RunGroup& treatment, const RunGroup& control) {
+  const auto row_of = [&](const RunRecord* run) {
+    return &*std::ranges::find_if(rows, [&](const Row& row) { return fs::equivalent(row.folder, run->folder); });
+  };
+  Both out;
+  for (const RunRecord* with : treatment.done)
+    for (const RunRecord* without : control.done)
+      if (with->seed == without->seed) out.emplace_back(row_of(with), row_of(without));
   return out;
 }
 
 /// Of pairs: seeds and pairs crossed. Of texts: seeds.
-std::vector<std::string> contrast_row(const std::string& name, const std::string& file,
-                                      const std::vector<std::pair<const Row*, const Row*>>& both) {
+std::vector<std::string> contrast_row(const std::string& name, const std::string& file, const Both& both) {
   std::vector<double> differences;
   std::vector<std::vector<double>> by_pair;
   for (const auto& [treatment, control] : both) {
@@ -180,16 +179,19 @@ std::string contrasts(const EvaluateOptions& options, const std::vector<Row>& ro
                    {"p_t", TextTable::Align::right},
                    {"over seeds x pairs", TextTable::Align::left}});
   bool any = false;
-  std::set<std::string> groups;
-  for (const Row& row : rows) groups.insert(row.group);
+  const std::vector<RunRecord> records = read_records(options.what[0], planned_in(options.what[0]));
+  const std::vector<RunGroup> groups = group_runs(study, records);
   for (const ContrastSpec& contrast : study.contrasts)
-    for (const std::string& group : groups) {
-      if (!group.starts_with(contrast.treatment + '.')) continue;
-      const std::string rest = group.substr(contrast.treatment.size());
-      const auto both = pairs_of(rows, group, contrast.control + rest);
-      if (both.empty()) continue;
-      for (const auto& [file, asked] : both.front().first->by_file) {
-        table.row(contrast_row(contrast.name + " (" + rest.substr(1) + ")", file, both));
+    for (const RunGroup* place : places_of(groups)) {
+      const RunGroup *treatment = arm_at(groups, contrast.treatment, *place),
+                     *control = arm_at(groups, contrast.control, *place);
+      if (treatment == nullptr || control == nullptr) continue;
+      const Both both = pairs_of(rows, *treatment, *control);
+      const std::string cell = cell_label(place->cell);
+      const std::string where = place->target + (cell.empty() ? "" : ", " + cell);
+      for (const auto& [file, asked] : rows.front().by_file) {
+        if (both.empty()) continue;
+        table.row(contrast_row(fmt::format("{} ({})", contrast.name, where), file, both));
         any = true;
       }
     }
@@ -202,7 +204,7 @@ Json json_rows(const std::vector<Row>& rows) {
   Json out = Json::array();
   for (const Row& row : rows)
     for (const auto& [file, asked] : row.by_file) {
-      Json one = {{"model", row.name}, {"group", row.group}, {"seed", row.seed}, {"file", file}};
+      Json one = {{"model", row.name}, {"folder", row.folder.string()}, {"file", file}};
       if (asked.right.empty()) {
         one["loss"] = asked.value;
         one["perplexity"] = std::exp(asked.value);

@@ -9,31 +9,11 @@
 #include "studies/command/summary.h"
 #include "studies/folder/paths.h"
 #include "studies/folder/records/provenance.h"
+#include "studies/folder/scratch.h"
 #include "studies/run/runner.h"
 
 namespace absorb {
 namespace {
-
-/// A folder for the second run, which vanishes.
-class Elsewhere {
- public:
-  Elsewhere() {
-    std::string name = (std::filesystem::temp_directory_path() / "absorb-rerun-XXXXXX").string();
-    require(::mkdtemp(name.data()) != nullptr, "can't make a folder in {}",
-            std::filesystem::temp_directory_path().string());
-    path_ = name;
-  }
-  ~Elsewhere() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Elsewhere(const Elsewhere&) = delete;
-  Elsewhere& operator=(const Elsewhere&) = delete;
-  const Path& path() const { return path_; }
-
- private:
-  Path path_;
-};
 
 RunSpec run_named(const RunPlan& plan, const std::string& name) {
   std::vector<std::string> names;
@@ -96,7 +76,7 @@ int rerun(const VerifyOptions& options) {
           "{}: was trained with other settings than the study's, so that it can't be repeated", run.folder.string());
   if (!run.parent_run.empty()) require_weights(run.parent_run, fmt::format("repeating {}", run.name()));
   const auto then = read_record<ProvenanceRecord>(run.folder / "run.json");
-  const Elsewhere elsewhere;
+  const ScratchFolder elsewhere("rerun");
   RunSpec again = run;
   again.folder = elsewhere.path() / "run";
   train_again(again, options, then.kernels, study_in(options.what).settings.top_k);

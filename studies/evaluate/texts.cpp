@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/numbers.h"
 #include "core/text/json.h"
+#include "studies/folder/scratch.h"
 #include "training/data/tokeniser/tokeniser.h"
 #include "training/data/tokens/token_dataset.h"
 #include "training/data/tokens/write_tokens.h"
@@ -15,24 +16,6 @@
 
 namespace absorb {
 namespace {
-
-/// Gone when its owner is.
-class ScratchFolder {
- public:
-  ScratchFolder() : path_(std::filesystem::temp_directory_path() / ("absorb-text-" + random_name())) {
-    make_folder(path_);
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const Path& path() const { return path_; }
-
- private:
-  Path path_;
-};
 
 /// Summed nats of each sequence: [N] double, of ids that follow the token which ends documents.
 Tensor nats_of(const EvaluatedModel& model, const std::vector<std::vector<uint32_t>>& sentences, int64_t first) {
@@ -57,7 +40,7 @@ Tensor nats_of(const EvaluatedModel& model, const std::vector<std::vector<uint32
 }  // namespace
 
 TextResult evaluate_text(const EvaluatedModel& model, const Path& file, int64_t batch) {
-  const ScratchFolder scratch;
+  const ScratchFolder scratch("text");
   TokensRequest request;
   request.data = model.text;
   request.data.train = file.string();

@@ -4,10 +4,8 @@
 
 #include "core/error.h"
 #include "core/text/json.h"
-#include "studies/exchange/import.h"
 #include "studies/folder/paths.h"
 #include "studies/folder/records/files.h"
-#include "training/data/source.h"
 
 namespace absorb {
 namespace {
@@ -67,15 +65,6 @@ Json rope_json(const RopeSettings& rope) {
   return {{"rope_type", rope.scaling},     {"rope_theta", rope.theta},
           {"factor", rope.factor},         {"low_freq_factor", rope.low},
           {"high_freq_factor", rope.high}, {"original_max_position_embeddings", rope.original_context}};
-}
-
-const std::map<std::string, std::string>& classes() {
-  static const std::map<std::string, std::string> all = {
-      {"gpt2", "GPT2LMHeadModel"},   {"llama", "LlamaForCausalLM"},        {"mistral", "MistralForCausalLM"},
-      {"qwen2", "Qwen2ForCausalLM"}, {"qwen3", "Qwen3ForCausalLM"},        {"olmo2", "Olmo2ForCausalLM"},
-      {"olmoe", "OlmoeForCausalLM"}, {"qwen3_moe", "Qwen3MoeForCausalLM"}, {"mixtral", "MixtralForCausalLM"},
-  };
-  return all;
 }
 
 void add_experts(Json& config, const Architecture& of) {
@@ -174,8 +163,7 @@ class Exporter {
   std::map<std::string, Place> places() const {
     std::map<std::string, Place> out;
     for (const TensorRule& rule : rules_) {
-      const std::string prefix = rule.ours == "head" ? "" : tensor_prefix(architecture_.family);
-      Place& place = out[prefix + rule.theirs];
+      Place& place = out[rule.theirs];
       place.parts.push_back(&rule);
       std::vector<int64_t> shape = shape_of(rule);
       shape[rule.transposed && rule.parts > 1 ? 1 : 0] *= rule.parts;
@@ -246,7 +234,7 @@ Architecture exported_as(const RunSettings& run, int64_t vocabulary) {
 Json config_of(const Architecture& of) {
   Json config = of.family == "gpt2" ? config_of_gpt2(of) : config_of_llama(of);
   config["model_type"] = of.family;
-  config["architectures"] = {classes().at(of.family)};
+  config["architectures"] = {model_class(of.family)};
   config["vocab_size"] = of.vocabulary;
   config["tie_word_embeddings"] = of.model.tied;
   config["initializer_range"] = of.model.init_std;

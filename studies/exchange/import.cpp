@@ -8,7 +8,6 @@
 #include "core/text/json.h"
 #include "studies/folder/records/cell.h"
 #include "studies/folder/records/files.h"
-#include "studies/folder/records/made.h"
 #include "studies/run/provenance.h"
 #include "training/checkpoint.h"
 

@@ -12,6 +12,7 @@ using Config = HuggingFaceConfig;
 /// What sets the families apart that look like Llama.
 struct Llamas {
   const char* name;
+  const char* model_class;
   const char* qk_norm = "none";
   const char* biases = "none";  // of attention, where the config doesn't say
   bool after = false;           // norms stand after the layers
@@ -24,14 +25,15 @@ struct Llamas {
 };
 
 constexpr Llamas llamas[] = {
-    {.name = "llama"},
-    {.name = "mistral"},
-    {.name = "qwen2", .biases = "qkv"},
-    {.name = "qwen3", .qk_norm = "head"},
-    {.name = "olmo2", .qk_norm = "full", .after = true},
-    {.name = "olmoe", .qk_norm = "full", .experts = true},
-    {.name = "qwen3_moe", .qk_norm = "head", .experts = true},
+    {.name = "llama", .model_class = "LlamaForCausalLM"},
+    {.name = "mistral", .model_class = "MistralForCausalLM"},
+    {.name = "qwen2", .model_class = "Qwen2ForCausalLM", .biases = "qkv"},
+    {.name = "qwen3", .model_class = "Qwen3ForCausalLM", .qk_norm = "head"},
+    {.name = "olmo2", .model_class = "Olmo2ForCausalLM", .qk_norm = "full", .after = true},
+    {.name = "olmoe", .model_class = "OlmoeForCausalLM", .qk_norm = "full", .experts = true},
+    {.name = "qwen3_moe", .model_class = "Qwen3MoeForCausalLM", .qk_norm = "head", .experts = true},
     {.name = "mixtral",
+     .model_class = "MixtralForCausalLM",
      .experts = true,
      .mlp = "block_sparse_moe",
      .gate = "w1",
@@ -257,8 +259,14 @@ Architecture architecture_of(const HuggingFaceConfig& config) {
 std::vector<TensorRule> tensor_rules(const Architecture& of) {
   const Llamas* llama = llama_named(of.family);
   std::vector<TensorRule> out = llama != nullptr ? llama_rules(of, *llama) : gpt2_rules(of);
+  for (TensorRule& rule : out) rule.theirs = tensor_prefix(of.family) + rule.theirs;
   if (!of.model.tied) out.push_back({"head", "lm_head.weight"});
   return out;
+}
+
+std::string model_class(const std::string& family) {
+  const Llamas* llama = llama_named(family);
+  return llama != nullptr ? llama->model_class : "GPT2LMHeadModel";
 }
 
 std::string tensor_prefix(const std::string& family) {

@@ -30,10 +30,12 @@ struct TensorRule {
   bool transposed = false;     // theirs is [in,out] where ours is [out,in], or the other way round
   int64_t row = 0, parts = 1;  // of theirs, once transposed, ours is part `row` of so many equal ones
 };
-/// One for every tensor, the model's and its routers'; theirs without the prefix that prefixed() may add.
+/// One for every tensor, the model's and its routers'.
 std::vector<TensorRule> tensor_rules(const Architecture& architecture);
 /// "model." or "transformer.": what the names of this family's tensors begin with, but for the head.
 std::string tensor_prefix(const std::string& family);
+/// The class of transformers that runs this family.
+std::string model_class(const std::string& family);
 /// Tensors that files may hold besides, and that nothing is lost without: masks, and a head that is tied.
 bool is_superfluous(const Architecture& architecture, const std::string& theirs);
 

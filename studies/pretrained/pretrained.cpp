@@ -39,10 +39,6 @@ PretrainedModel::Shapes shapes_of(const Architecture& of) {
 
 }  // namespace
 
-bool names_folder(const std::string& from) {
-  return from.starts_with(huggingface_prefix);
-}
-
 Path folder_named(const std::string& from) {
   check(names_folder(from), "[pretrained] \"{}\" names no folder", from);
   return from.substr(std::string_view(huggingface_prefix).size());
@@ -52,11 +48,11 @@ PretrainedModel::PretrainedModel(const Path& folder)
     : folder_(folder), architecture_(architecture_of(HuggingFaceConfig(folder))), tensors_(folder) {
   shapes_ = shapes_of(architecture_);
   for (const TensorRule& rule : tensor_rules(architecture_)) rules_[rule.ours] = rule;
-  std::string prefix = tensor_prefix(architecture_.family);
-  const std::string first = rules_.at("embedding.token").theirs;
-  if (!tensors_.contains(prefix + first) && tensors_.contains(first)) prefix.clear();
-  for (auto& [ours, rule] : rules_)
-    if (ours != "head") rule.theirs = prefix + rule.theirs;
+  // Files of a model without its head name its tensors without the prefix.
+  const std::string prefix = tensor_prefix(architecture_.family), first = rules_.at("embedding.token").theirs;
+  if (!tensors_.contains(first) && tensors_.contains(first.substr(prefix.size())))
+    for (auto& [ours, rule] : rules_)
+      if (rule.theirs.starts_with(prefix)) rule.theirs.erase(0, prefix.size());
   require_fit();
 }
 

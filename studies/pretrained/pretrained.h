@@ -2,13 +2,11 @@
 #pragma once
 
 #include "studies/pretrained/families.h"
+#include "studies/study/study.h"
 
 namespace absorb {
 
-/// How `from` names such a folder: "huggingface:DIR".
-inline constexpr const char* huggingface_prefix = "huggingface:";
-bool names_folder(const std::string& from);
-/// The folder that it names.
+/// The folder that a `from` names (studies/study/study.h).
 Path folder_named(const std::string& from);
 
 /// Known to fit what absorb makes of its config: every tensor of ours is there in its shape, and none of theirs is left
@@ -34,7 +32,7 @@ class PretrainedModel {
   Path folder_;
   Architecture architecture_;
   HuggingFaceTensors tensors_;
-  std::map<std::string, TensorRule> rules_;  // by ours; theirs with its prefix
+  std::map<std::string, TensorRule> rules_;  // by ours
   Shapes shapes_;
 };
 

@@ -211,7 +211,7 @@ void check_parents(const std::vector<Settings>& tables, const std::vector<ArmSpe
   std::map<std::string, std::set<std::string>> parents = {{"dense", {}}};
   for (const ArmSpec& arm : arms) {
     parents[arm.name];
-    const bool of_folder = arm.from == from_model || arm.from.starts_with("huggingface:");
+    const bool of_folder = arm.from == from_model || names_folder(arm.from);
     if (!arm.from.empty() && !of_folder) parents[arm.name].insert(arm.from);
     const Settings routing = arm.overrides.table("routing");
     for (const Settings& table : {routing, routing.table("attention"), routing.table("moe")})

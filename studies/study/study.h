@@ -14,6 +14,12 @@ namespace absorb {
 /// values.
 inline constexpr const char* from_model = "model";
 
+/// How `from` names a Hugging Face folder: "huggingface:DIR".
+inline constexpr const char* huggingface_prefix = "huggingface:";
+inline bool names_folder(const std::string& from) {
+  return from.starts_with(huggingface_prefix);
+}
+
 struct ArmSpec {
   std::string name;
   Settings overrides = {};                // dotted keys of [[arm]], without name and targets

@@ -45,23 +45,6 @@ std::optional<Interval> over_documents(const Pairs& pairs) {
   return by_seed.empty() ? std::nullopt : document_interval(by_seed, tokens).ci95;
 }
 
-/// One group for every target (but dense) and cell: where contrasts are made.
-std::vector<const RunGroup*> places_of(const std::vector<RunGroup>& groups) {
-  std::vector<const RunGroup*> places;
-  for (const RunGroup& group : groups) {
-    const auto same = [&group](const RunGroup* p) { return p->target == group.target && p->cell == group.cell; };
-    if (group.target != "dense" && std::none_of(places.begin(), places.end(), same)) places.push_back(&group);
-  }
-  return places;
-}
-
-/// The arm there; the dense arm stands beside every target, and beside every cell where no axis touches it.
-const RunGroup* arm_at(const std::vector<RunGroup>& groups, const std::string& arm, const RunGroup& place) {
-  if (arm != "dense") return find_group(groups, arm, place.target, place.cell);
-  const RunGroup* dense = find_group(groups, arm, "dense", place.cell);
-  return dense != nullptr ? dense : find_group(groups, arm, "dense", {});
-}
-
 ContrastResult blank(const ContrastSpec& spec, const RunGroup& place) {
   ContrastResult result;
   result.name = spec.name;

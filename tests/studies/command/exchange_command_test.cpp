@@ -48,7 +48,8 @@ activation = "swiglu"
 biases = false
 attention = { kv_heads = 1, qk_norm = "head" }
 )",
-                   "[[arm]]\nname = \"learned\"\n[[arm]]\nname = \"random\"\nrouting.frozen = true\n");
+                   "[[arm]]\nname = \"learned\"\n[[arm]]\nname = \"random\"\nrouting.frozen = true\n"
+                   "[[contrast]]\nname = \"price\"\ntreatment = \"dense\"\ncontrol = \"learned\"\n");
   }
   Path second() const {
     return written(
@@ -99,6 +100,8 @@ TEST_F(StudyExchange, TrainedExportedAskedAndGated) {
     if (row.contains("accuracy")) EXPECT_EQ(row.at("accuracy"), 1.0) << row;
   const std::string printed = read_file(folder / "stdout");
   EXPECT_NE(printed.find("gap (attention)"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("price (attention)"), std::string::npos)
+      << printed;  // the dense arm stands beside every target
 
   // A post-hoc gate on the folder's weights: these stay, the gate moves.
   const auto gated = run(run_arguments(second()));
